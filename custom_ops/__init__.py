@@ -1,0 +1,31 @@
+"""The operators that graph neural networks need and the runtimes do not have.
+
+Importing this package loads nothing; the first operator that is used loads torch and the operator library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if __name__ != "geocompile.custom_ops":
+    raise ImportError(
+        f"import geocompile.custom_ops, not {__name__}: a second copy would register the operators twice"
+    )
+
+if TYPE_CHECKING:
+    from geocompile.custom_ops.operators import (
+        batch_ptr,
+        csr_from_coo,
+        gather_segment_reduce,
+        gcn_norm,
+        segment_reduce,
+    )
+
+__all__ = ["batch_ptr", "csr_from_coo", "gather_segment_reduce", "gcn_norm", "segment_reduce"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'geocompile.custom_ops' has no attribute '{name}'")
+    value = getattr(import_module("geocompile.custom_ops.operators"), name)
+    globals()[name] = value
+    return value

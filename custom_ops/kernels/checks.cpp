@@ -1,0 +1,135 @@
+#include "checks.h"
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace geocompile {
+namespace {
+
+// Builds the message "geocompile.<op>: ..." and throws; one instance per operator.
+class Checker {
+ public:
+  explicit Checker(const char* op) : op_(op) {}
+
+  template <class... Parts>
+  void require(bool condition, const Parts&... parts) const {
+    if (condition) return;
+    std::ostringstream message;
+    message << "geocompile." << op_ << ": ";
+    (message << ... << parts);
+    throw std::invalid_argument(message.str());
+  }
+
+  void index_vector(const TensorInfo& t) const {
+    require(is_index(t.dtype), "'", t.name, "' must be int64 or int32, got ", name_of(t.dtype));
+    require(t.rank == 1, "'", t.name, "' must have one dimension, got shape ", shape_of(t));
+  }
+
+  void values(const TensorInfo& t) const {
+    require(is_value(t.dtype), "'", t.name, "' must be float32 or float64, got ", name_of(t.dtype));
+    require(t.rank >= 1, "'", t.name, "' must have at least one dimension, got a scalar");
+  }
+
+  void same_dtype(const TensorInfo& a, const TensorInfo& b) const {
+    require(a.dtype == b.dtype, "'", a.name, "' is ", name_of(a.dtype), " but '", b.name, "' is ", name_of(b.dtype),
+            "; convert one of them");
+  }
+
+  // One value per edge (or per row): a vector as long as `length`, which `what` names.
+  void vector_of(const TensorInfo& t, int64_t length, const char* what) const {
+    require(t.rank == 1 && t.size(0) == length, "'", t.name, "' must have shape [", length, "] (", what, "), got ",
+            shape_of(t));
+  }
+
+  void rowptr(const TensorInfo& t) const {
+    index_vector(t);
+    require(t.size(0) >= 1, "'", t.name, "' must have at least one element (number of rows + 1), got shape [0]");
+  }
+
+  static std::string shape_of(const TensorInfo& t) {
+    std::ostringstream text;
+    text << "[";
+    for (int64_t d = 0; d < t.rank; ++d) text << (d ? ", " : "") << t.size(d);
+    text << "]";
+    return text.str();
+  }
+
+ private:
+  const char* op_;
+};
+
+}  // namespace
+
+void check_csr_from_coo(const TensorInfo& index, const TensorInfo& like, const std::optional<TensorInfo>& other) {
+  Checker check("csr_from_coo");
+  check.index_vector(index);
+  check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of rows");
+  if (other) {
+    check.index_vector(*other);
+    check.same_dtype(index, *other);
+    check.vector_of(*other, index.size(0), "as many as 'index'");
+  }
+}
+
+void check_batch_ptr(const TensorInfo& batch) { Checker("batch_ptr").index_vector(batch); }
+
+void check_segment_reduce(const TensorInfo& src, const TensorInfo& rowptr, const std::optional<TensorInfo>& perm) {
+  Checker check("segment_reduce");
+  check.values(src);
+  check.rowptr(rowptr);
+  if (perm) {
+    check.index_vector(*perm);
+    check.same_dtype(rowptr, *perm);
+  }
+}
+
+void check_gather_segment_reduce(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+                                 const std::optional<TensorInfo>& weight,
+                                 const std::optional<TensorInfo>& self_weight) {
+  Checker check("gather_segment_reduce");
+  check.values(x);
+  check.rowptr(rowptr);
+  check.index_vector(col);
+  check.same_dtype(rowptr, col);
+  if (weight) {
+    check.same_dtype(x, *weight);
+    check.vector_of(*weight, col.size(0), "one per edge");
+  }
+  if (self_weight) {
+    check.same_dtype(x, *self_weight);
+    check.vector_of(*self_weight, rowptr.size(0) - 1, "one per row");
+    check.require(x.size(0) == rowptr.size(0) - 1, "'self_weight' needs a square graph, got ", x.size(0),
+                  " rows of 'x' and ", rowptr.size(0) - 1, " rows of 'rowptr'");
+  }
+}
+
+void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col) {
+  Checker check("edge_dot");
+  check.values(a);
+  check.values(b);
+  check.same_dtype(a, b);
+  check.rowptr(rowptr);
+  check.index_vector(col);
+  check.same_dtype(rowptr, col);
+  check.require(a.size(0) == rowptr.size(0) - 1, "'a' must have one row per row of 'rowptr' (", rowptr.size(0) - 1,
+                "), got shape ", Checker::shape_of(a));
+  check.require(a.row_size() == b.row_size(), "'a' and 'b' must have equally many channels, got shapes ",
+                Checker::shape_of(a), " and ", Checker::shape_of(b));
+}
+
+void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const TensorInfo& like,
+                    const std::optional<TensorInfo>& weight) {
+  Checker check("gcn_norm");
+  check.rowptr(rowptr);
+  check.index_vector(col);
+  check.same_dtype(rowptr, col);
+  check.require(is_value(like.dtype), "'like' must be float32 or float64 (it gives the result's dtype), got ",
+                name_of(like.dtype));
+  if (weight) {
+    check.same_dtype(like, *weight);
+    check.vector_of(*weight, col.size(0), "one per edge");
+  }
+}
+
+}  // namespace geocompile

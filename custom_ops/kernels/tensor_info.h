@@ -1,0 +1,41 @@
+// What the kernels and their checks know of a tensor: a name, an element type and sizes, whatever runtime it came from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace geocompile {
+
+enum class DType : int32_t { kFloat32, kFloat64, kInt32, kInt64, kOther };
+
+inline const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32: return "float32";
+    case DType::kFloat64: return "float64";
+    case DType::kInt32: return "int32";
+    case DType::kInt64: return "int64";
+    default: return "an unsupported dtype";
+  }
+}
+
+inline size_t size_of(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 8; }
+inline bool is_index(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
+inline bool is_value(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; }
+
+struct TensorInfo {
+  const char* name;
+  DType dtype;
+  int64_t rank;
+  const int64_t* sizes;
+
+  int64_t size(int64_t dim) const { return sizes[dim]; }
+
+  // Product of all sizes but the first: the number of channels of a row.
+  int64_t row_size() const {
+    int64_t product = 1;
+    for (int64_t d = 1; d < rank; ++d) product *= sizes[d];
+    return product;
+  }
+};
+
+}  // namespace geocompile

@@ -1,0 +1,83 @@
+"""The operators in ONNX, domain ``geocompile``: schemas, function bodies in standard operators, translation from torch.
+
+A body makes a model run without our library. It promises right results for valid input; indices out of range are
+refused by the library's kernels only. None of this imports torch, except :func:`translation_table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import onnx.defs
+
+from geocompile.custom_ops.onnx import csr_from_coo, gather_segment_reduce, gcn_norm, segment_reduce
+from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION, OnnxOperator
+
+if TYPE_CHECKING:
+    import onnx_ir
+
+__all__ = [
+    "DOMAIN",
+    "OPERATORS",
+    "OPSET",
+    "OP_TYPES",
+    "VERSION",
+    "OnnxOperator",
+    "function_for",
+    "function_proto",
+    "register_schemas",
+    "schemas",
+    "translation_table",
+]
+
+OPERATORS: dict[str, OnnxOperator] = {
+    operator.op_type: operator
+    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm)
+    for operator in family.OPERATORS
+}
+OP_TYPES: tuple[str, ...] = tuple(OPERATORS)
+
+
+def function_proto(op_type: str) -> onnx.FunctionProto:
+    """The function body of an op type as protobuf.
+
+    Raises:
+        KeyError: if there is no such op type.
+    """
+    if op_type not in OPERATORS:
+        raise KeyError(f"geocompile: no ONNX operator {op_type!r}; there are {', '.join(OP_TYPES)}")
+    return OPERATORS[op_type].function()
+
+
+def function_for(op_type: str) -> onnx_ir.Function:
+    """The function body of an op type, to be added to ``model.functions``; a new object on each call."""
+    import onnx_ir
+
+    return onnx_ir.serde.deserialize_function(function_proto(op_type))
+
+
+@cache
+def schemas() -> tuple[onnx.defs.OpSchema, ...]:
+    """The schemas of all op types, with type and shape inference."""
+    return tuple(operator.schema() for operator in OPERATORS.values())
+
+
+def register_schemas() -> None:
+    """Registers the schemas with ``onnx.defs``; those already there stay."""
+    for schema in schemas():
+        if not onnx.defs.has(schema.name, DOMAIN):
+            onnx.defs.register_schema(schema)
+
+
+def translation_table() -> dict[Any, Callable[..., Any]]:
+    """Torch operators of this package to ONNX, for ``torch.onnx.export(..., custom_translation_table=...)``.
+
+    The model that comes out uses op types of this domain; whoever exports adds :func:`function_for` each of them.
+    """
+    from geocompile.custom_ops.onnx.translation import translation_table as build
+
+    register_schemas()
+    return build()

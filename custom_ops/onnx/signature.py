@@ -1,0 +1,96 @@
+"""Signatures of ONNX operators as text (``"x: T[M, ...], rowptr: I[N + 1]"``) and the shapes that follow from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Dim = int | str | None
+Shape = tuple[Dim, ...]
+
+_FORMAL = re.compile(r"(\w+): (\w+)\[([^\]]*)\]")
+_NEXT = " + 1"
+
+
+@dataclass(frozen=True)
+class Formal:
+    """One input or output.
+
+    Attributes:
+        name: its name in the schema, the function body and error messages.
+        type: the type constraint that it shares with others of the same letter.
+        dims: letters of its sizes: ``"N"``, ``"N + 1"``, or ``"..."`` for any number of trailing dimensions.
+    """
+
+    name: str
+    type: str
+    dims: tuple[str, ...]
+
+
+def parse_formals(text: str) -> tuple[Formal, ...]:
+    """Reads ``"name: TYPE[dim, dim], ..."``."""
+    return tuple(
+        Formal(name, type_, tuple(dim.strip() for dim in dims.split(",") if dim.strip()))
+        for name, type_, dims in _FORMAL.findall(text)
+    )
+
+
+def infer_shapes(
+    inputs: Sequence[Formal], outputs: Sequence[Formal], shapes: Sequence[Shape | None]
+) -> list[Shape | None]:
+    """Output shapes from input shapes: ``None`` is an unknown size (in a shape) or an unknown rank (instead of one).
+
+    Raises:
+        ValueError: if an input's rank cannot be what its signature says.
+    """
+    sizes: dict[str, Dim] = {}
+    tails: dict[str, Shape | None] = {}
+    for formal, shape in zip(inputs, shapes, strict=True):
+        if shape is not None:
+            _check_rank(formal, shape)
+            _bind(sizes, formal.dims, shape)
+        if "..." in formal.dims:
+            tails.setdefault(formal.type, shape and shape[1:])
+    return [_resolve(formal, sizes, tails) for formal in outputs]
+
+
+def _check_rank(formal: Formal, shape: Shape) -> None:
+    fixed = [dim for dim in formal.dims if dim != "..."]
+    if len(shape) != len(fixed) and not (len(fixed) < len(formal.dims) and len(shape) > len(fixed)):
+        expected = f"{len(fixed)}" if len(fixed) == len(formal.dims) else f"at least {len(fixed)}"
+        raise ValueError(f"'{formal.name}' must have {expected} dimension(s), got {len(shape)}")
+
+
+def _bind(sizes: dict[str, Dim], dims: Iterable[str], shape: Shape) -> None:
+    for dim, size in zip(dims, shape, strict=False):
+        if dim == "...":
+            return
+        letter, value = (dim.removesuffix(_NEXT), _previous(size)) if dim.endswith(_NEXT) else (dim, size)
+        if isinstance(value, int) or sizes.get(letter) is None:  # a number says more than a name
+            sizes[letter] = value
+
+
+def _resolve(formal: Formal, sizes: dict[str, Dim], tails: dict[str, Shape | None]) -> Shape | None:
+    shape: list[Dim] = []
+    for dim in formal.dims:
+        if dim == "...":
+            tail = tails.get(formal.type)
+            if tail is None:
+                return None
+            shape.extend(tail)
+        elif dim.endswith(_NEXT):
+            shape.append(_next(sizes.get(dim.removesuffix(_NEXT))))
+        else:
+            shape.append(sizes.get(dim))
+    return tuple(shape)
+
+
+def _next(size: Dim) -> Dim:
+    return f"{size}{_NEXT}" if isinstance(size, str) else None if size is None else size + 1
+
+
+def _previous(size: Dim) -> Dim:
+    if isinstance(size, str):
+        return size.removesuffix(_NEXT) if size.endswith(_NEXT) else None
+    return None if size is None else size - 1

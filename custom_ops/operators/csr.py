@@ -1,0 +1,92 @@
+"""Compressed rows of a graph: sorting edges by an index, and the graphs of a batch."""
+
+import torch
+from torch import Tensor
+
+from geocompile.custom_ops.operators import library as library
+from geocompile.custom_ops.registry import Operator, register
+
+
+def csr_from_coo(index: Tensor, like: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Sort edges by `index`, stably, into compressed rows.
+
+    ``perm`` lists the edges of row 0, then of row 1, ..., each row's in their order of appearance;
+    row ``i`` holds the places ``rowptr[i]`` to ``rowptr[i + 1] - 1`` of it.
+
+    Args:
+        index: ``[num_edges]`` int64 or int32, the row of each edge, in ``[0, num_rows)``.
+        like: ``[num_rows, *]``, any dtype; only its first size is used, so that shapes never depend on values.
+        other: ``[num_edges]``, dtype of `index`, carried along (the other end of each edge).
+
+    Returns:
+        ``rowptr [num_rows + 1]``, ``perm [num_edges]`` and ``other[perm]`` (``[0]`` without `other`).
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For an index out of range; names the first one.
+    """
+    return torch.ops.geocompile.csr_from_coo(index, like, other)  # type: ignore[no-any-return]
+
+
+def batch_ptr(batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Compressed rows of a batch vector: which nodes belong to each graph.
+
+    The number of graphs, ``max(batch) + 1`` (0 if there are no nodes), is read from the values.
+
+    Args:
+        batch: ``[num_nodes]`` int64 or int32, the graph of each node, at least 0; it need not be sorted.
+
+    Returns:
+        ``ptr [num_graphs + 1]`` and ``perm [num_nodes]``, as `csr_from_coo` gives them.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For a negative graph number.
+    """
+    return torch.ops.geocompile.batch_ptr(batch)  # type: ignore[no-any-return]
+
+
+def csr_from_coo_reference(
+    index: Tensor, like: Tensor, other: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The meaning of `csr_from_coo`."""
+    perm = torch.argsort(index, stable=True).to(index.dtype)
+    counts = torch.bincount(index, minlength=like.size(0)).to(index.dtype)
+    rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0, dtype=index.dtype)])
+    return rowptr, perm, index.new_empty(0) if other is None else other[perm]
+
+
+def batch_ptr_reference(batch: Tensor) -> tuple[Tensor, Tensor]:
+    """The meaning of `batch_ptr`."""
+    num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+    rowptr, perm, _ = csr_from_coo_reference(batch, batch.new_empty(num_graphs))
+    return rowptr, perm
+
+
+def row_of_each_edge(rowptr: Tensor, edges: Tensor) -> Tensor:
+    """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` gives their number by its shape."""
+    rows = torch.arange(rowptr.size(0) - 1, device=rowptr.device)
+    return torch.repeat_interleave(rows, rowptr.diff(), output_size=edges.size(0))
+
+
+def transpose(rowptr: Tensor, col: Tensor, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same edges in compressed columns: ``(rowptr, row of each edge, its place in the original)``."""
+    rows = row_of_each_edge(rowptr, col).to(col.dtype)
+    t_rowptr, t_perm, t_rows = csr_from_coo(col, sources, rows)
+    return t_rowptr, t_rows, t_perm
+
+
+@torch.library.register_fake("geocompile::csr_from_coo")
+def _(index: Tensor, like: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    other_sorted = index.new_empty(0) if other is None else index.new_empty(index.size(0))
+    return index.new_empty(like.size(0) + 1), index.new_empty(index.size(0)), other_sorted
+
+
+@torch.library.register_fake("geocompile::batch_ptr")
+def _(batch: Tensor) -> tuple[Tensor, Tensor]:
+    num_graphs = torch.library.get_ctx().new_dynamic_size(min=0)
+    return batch.new_empty(num_graphs + 1), batch.new_empty(batch.size(0))
+
+
+register(Operator("csr_from_coo", csr_from_coo_reference, False, ("CsrFromCoo", "CsrFromIndex")))
+register(Operator("batch_ptr", batch_ptr_reference, False, ("BatchPtr",)))

@@ -1,0 +1,135 @@
+"""Reductions over the rows of a graph, with and without the gather of source features fused in.
+
+The gradient of a gather-reduce is a gather-reduce over the transposed graph; see `segment_backward`.
+"""
+
+import torch
+from torch import Tensor
+
+from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.registry import Operator, register
+
+REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
+
+
+def segment_reduce(src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum") -> Tensor:
+    """Reduce the rows of `src` that belong to each segment: ``out[i] = reduce_p src[perm[p]]``, p in segment i.
+
+    The order of reduction is fixed: the same input gives the same bits for any number of threads. An empty
+    segment gives 0 (1 for ``"mul"``).
+
+    Args:
+        src: ``[num_edges, *]`` float32 or float64.
+        rowptr: ``[num_segments + 1]`` int64 or int32, where each segment starts; from `csr_from_coo`.
+        perm: ``[num_edges]``, dtype of `rowptr`, which row of `src` stands at each place; None: in order.
+        reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
+
+    Returns:
+        ``[num_segments, *]``, dtype of `src`.
+
+    Raises:
+        ValueError: For a wrong dtype, shape or reduction.
+        IndexError: For a `rowptr` or `perm` that points outside.
+    """
+    return torch.ops.geocompile.segment_reduce(src, rowptr, perm, reduce)  # type: ignore[no-any-return]
+
+
+def gather_segment_reduce(
+    x: Tensor,
+    rowptr: Tensor,
+    col: Tensor,
+    weight: Tensor | None = None,
+    self_weight: Tensor | None = None,
+    reduce: str = "sum",
+) -> Tensor:
+    """Aggregate weighted source features: ``out[i] = reduce_p weight[p] * x[col[p]]``, p in row i.
+
+    With `self_weight` one more term, ``self_weight[i] * x[i]``, comes last in row i: the node's own loop.
+    No ``[num_edges, channels]`` tensor is made. The order of reduction is fixed; an empty row gives 0 (1 for
+    ``"mul"``); ``"mean"`` divides by the number of terms.
+
+    Args:
+        x: ``[num_sources, *]`` float32 or float64.
+        rowptr: ``[num_rows + 1]`` int64 or int32, from `csr_from_coo`.
+        col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, in ``[0, num_sources)``.
+        weight: ``[num_edges]``, dtype of `x`, in row order; None: 1.
+        self_weight: ``[num_rows]``, dtype of `x`; needs ``num_sources == num_rows``.
+        reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
+
+    Returns:
+        ``[num_rows, *]``, dtype of `x`.
+
+    Raises:
+        ValueError: For a wrong dtype, shape or reduction.
+        IndexError: For a `rowptr` or `col` that points outside.
+    """
+    return torch.ops.geocompile.gather_segment_reduce(  # type: ignore[no-any-return]
+        x, rowptr, col, weight, self_weight, reduce
+    )
+
+
+def segment_reduce_reference(
+    src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum"
+) -> Tensor:
+    """The meaning of `segment_reduce`."""
+    terms = src if perm is None else src[perm]
+    return _reduce_rows(terms, row_of_each_edge(rowptr, terms), rowptr.size(0) - 1, reduce)
+
+
+def gather_segment_reduce_reference(
+    x: Tensor,
+    rowptr: Tensor,
+    col: Tensor,
+    weight: Tensor | None = None,
+    self_weight: Tensor | None = None,
+    reduce: str = "sum",
+) -> Tensor:
+    """The meaning of `gather_segment_reduce`."""
+    terms, rows = x[col], row_of_each_edge(rowptr, col)
+    if weight is not None:
+        terms = terms * per_row(weight, terms)
+    if self_weight is not None:
+        terms = torch.cat([terms, x * per_row(self_weight, x)])
+        rows = torch.cat([rows, torch.arange(x.size(0), device=x.device)])
+    return _reduce_rows(terms, rows, rowptr.size(0) - 1, reduce)
+
+
+def _reduce_rows(terms: Tensor, rows: Tensor, num_rows: int, reduce: str) -> Tensor:
+    shape = (num_rows, *terms.shape[1:])
+    start = terms.new_ones(shape) if reduce == "mul" else terms.new_zeros(shape)
+    return start.scatter_reduce(
+        0, per_row(rows, terms).expand_as(terms), terms, REDUCTIONS[reduce], include_self=False
+    )
+
+
+def per_row(vector: Tensor, rows: Tensor) -> Tensor:
+    """`vector`, one value per row of `rows`, shaped so that it broadcasts against them."""
+    return vector.view([-1] + [1] * (rows.dim() - 1)) if rows.dim() > 1 else vector
+
+
+@torch.library.register_fake("geocompile::segment_reduce")
+def _(src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum") -> Tensor:
+    return src.new_empty((rowptr.size(0) - 1, *src.shape[1:]))
+
+
+@torch.library.register_fake("geocompile::gather_segment_reduce")
+def _(
+    x: Tensor,
+    rowptr: Tensor,
+    col: Tensor,
+    weight: Tensor | None = None,
+    self_weight: Tensor | None = None,
+    reduce: str = "sum",
+) -> Tensor:
+    return x.new_empty((rowptr.size(0) - 1, *x.shape[1:]))
+
+
+_NAMES = [f"Segment{reduce.capitalize()}" for reduce in REDUCTIONS]
+_FORMS = [name + form for name in _NAMES for form in ("", "Permuted")]
+_GATHER_FORMS = [
+    f"Gather{name}{weight}{own}" for name in _NAMES for weight in ("", "Weighted") for own in ("", "Self")
+]
+register(Operator("segment_reduce", segment_reduce_reference, True, tuple(_FORMS)))
+register(Operator("gather_segment_reduce", gather_segment_reduce_reference, True, tuple(_GATHER_FORMS)))
+
+from geocompile.custom_ops.operators import segment_backward as segment_backward  # noqa: E402  (needs the above)
