@@ -1,0 +1,76 @@
+"""From torch operators to ONNX op types, as functions that torch's ONNX exporter traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnxscript
+import torch
+from onnxscript.onnx_types import TensorType
+
+import geocompile.custom_ops.operators  # noqa: F401  (defines torch.ops.geocompile)
+from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
+from geocompile.custom_ops.onnx import gcn_norm as norm_variants
+from geocompile.custom_ops.onnx import segment_reduce as segment_variants
+from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION
+
+_geocompile = onnxscript.values.Opset(DOMAIN, VERSION)
+_standard = onnxscript.values.Opset("", OPSET)
+
+
+def translation_table() -> dict[Any, Callable[..., Any]]:
+    """Torch overload -> traceable function."""
+    ops = torch.ops.geocompile
+    return {
+        ops.csr_from_coo.default: _csr_from_coo,
+        ops.batch_ptr.default: _batch_ptr,
+        ops.segment_reduce.default: _segment_reduce,
+        ops.gather_segment_reduce.default: _gather_segment_reduce,
+        ops.gcn_norm.default: _gcn_norm,
+    }
+
+
+def _csr_from_coo(index: TensorType, like: TensorType, other: TensorType | None = None) -> Any:
+    if other is not None:
+        return _geocompile.CsrFromCoo(index, like, other)
+    zero = _standard.Constant(value_ints=[0])
+    return (*_geocompile.CsrFromIndex(index, like), _standard.Slice(index, zero, zero, zero))
+
+
+def _batch_ptr(batch: TensorType) -> Any:
+    return _geocompile.BatchPtr(batch)
+
+
+def _segment_reduce(src: TensorType, rowptr: TensorType, perm: TensorType | None = None, reduce: str = "sum") -> Any:
+    inputs = _given(src, rowptr, perm)
+    return getattr(_geocompile, segment_variants.op_type_of(reduce, perm is not None))(*inputs)
+
+
+def _gather_segment_reduce(
+    x: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    weight: TensorType | None = None,
+    self_weight: TensorType | None = None,
+    reduce: str = "sum",
+) -> Any:
+    op_type = gather_variants.op_type_of(reduce, weight is not None, self_weight is not None)
+    return getattr(_geocompile, op_type)(*_given(x, rowptr, col, weight, self_weight))
+
+
+def _gcn_norm(
+    rowptr: TensorType,
+    col: TensorType,
+    like: TensorType,
+    weight: TensorType | None = None,
+    fill_value: float = 1.0,
+    add_self_loops: bool = True,
+) -> Any:
+    operator = getattr(_geocompile, norm_variants.op_type_of(weight is not None))
+    inputs = _given(rowptr, col, like, weight)
+    return operator(*inputs, fill_value=float(fill_value), add_self_loops=int(add_self_loops))
+
+
+def _given(*inputs: Any) -> list[Any]:
+    return [value for value in inputs if value is not None]
