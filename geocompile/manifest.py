@@ -1,7 +1,8 @@
 """The manifest of a bundle: dataclasses to and from JSON, each field checked and named when it is wrong.
 
-Schema rule: an optional field may be added without a new schema version, and a reader ignores fields that it does not
-know. A field that is removed, renamed or given another meaning raises the version, and an older reader refuses the bundle.
+Schema rule: an optional field may be added without a new schema version, and a reader ignores fields that it
+does not know. A field removed, renamed or given another meaning raises the version, and an older reader
+refuses the bundle.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Manifest:
 
 
 def default_tolerance(dtype: str) -> Tolerance:
-    """The tolerance of an output for which none was measured: loose for floats, exact for integers and bool."""
+    """The tolerance of an output where none was measured: loose for floats, exact for integers and bool."""
     bounds = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
     return Tolerance(bounds.get(dtype, 0.0), bounds.get(dtype, 0.0))
 
@@ -157,14 +158,18 @@ def _check_schema(top: Fields) -> None:
 def _tensor_spec(item: Fields) -> TensorSpec:
     shape = item.array("shape")
     for size in shape:
-        if isinstance(size, bool) or not (
-            isinstance(size, str) and size or isinstance(size, int) and size >= 0
-        ):
+        if not _is_dimension(size):
             raise item.error("shape", f"must hold sizes and names of dimensions, got {size!r}")
     dtype = item.text("dtype")
     if dtype not in DTYPES:
         raise item.error("dtype", f"must be one of {', '.join(DTYPES)}, got {dtype!r}")
     return TensorSpec(item.text("name"), dtype, tuple(shape), item.text("index_of", "") or None)
+
+
+def _is_dimension(size: object) -> bool:
+    if isinstance(size, int) and not isinstance(size, bool):
+        return size >= 0
+    return isinstance(size, str) and size != ""
 
 
 def _engine(item: Fields) -> Engine:
@@ -219,7 +224,7 @@ def _check_listed(manifest: Manifest, paths: tuple[str, ...], owner: str) -> Non
 
 
 def check_relative(path: str) -> None:
-    """Refuses a path that could leave the bundle: absolute, with `..`, backslash, drive letter or control characters.
+    """Refuses a path that could leave the bundle: absolute, or with `..`, backslash, colon or control code.
 
     Raises:
         BundleError: The path is none of a bundle.

@@ -1,4 +1,4 @@
-"""The folder that is deployed: engines, operator libraries, samples and a manifest with the hash of every file.
+"""The folder that is deployed: engines, operator libraries, samples, a manifest with the hash of every file.
 
 Importing this package imports neither torch nor onnxruntime.
 """

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def load(path: str | Path, digest: str | None = None) -> Bundle:
     """Opens a bundle after checking the size and SHA-256 of every file that its manifest lists.
 
-    Nothing is unpickled and no engine is opened yet. Files in the folder that the manifest does not list are not used.
-    The hashes protect against damage. An engine is native code: whoever deploys a bundle from elsewhere pins its
-    manifest, and with it every file, by `digest`.
+    Nothing is unpickled and no engine is opened yet. Files in the folder that the manifest does not list are
+    not used. The hashes protect against damage. An engine is native code: whoever deploys a bundle from
+    elsewhere pins its manifest, and with it every file, by `digest`.
 
     Args:
         path: The bundle's folder.
         digest: The expected `Bundle.digest`, `"sha256:<64 hex digits>"`; None accepts any.
 
     Raises:
-        BundleError: The folder is no bundle, a file is missing, changed or outside the folder, the digest differs,
-            or a newer geocompile made it.
+        BundleError: The folder is no bundle, a file is missing, changed or outside the folder, the digest
+            differs, or a newer geocompile made it.
     """
     folder = Path(path)
     data = read_manifest_bytes(folder)
@@ -66,8 +66,8 @@ class Bundle:
             target: One of `targets`.
             device: The device that the engine was built for.
             num_threads: Threads that one call may use; None leaves it to the runtime.
-            portable: ONNX only: runs the model without geocompile's operator library, by its function bodies in
-                standard operators; slower, and the index ranges are checked first.
+            portable: ONNX only: runs the model without geocompile's operator library, by its function bodies
+                in standard operators; slower, and the index ranges are checked first.
 
         Raises:
             ValueError: The bundle has no such engine, or an option does not fit it.

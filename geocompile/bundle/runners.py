@@ -15,7 +15,7 @@ _ORT_HEADER = _PACKAGE / "custom_ops" / "bindings" / "onnxruntime" / "ort_c_api.
 
 
 def write_runners(folder: Path, engines: Sequence[Engine]) -> None:
-    """Copies the runners into a bundle's folder; `run.py` only where there is an ONNX engine for it to run."""
+    """Copies the runners into a bundle's folder; `run.py` only where it finds an ONNX engine to run."""
     if any(engine.target == "onnx" for engine in engines):
         shutil.copyfile(_TEMPLATES / "run.py", folder / "run.py")
     (folder / "cpp").mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""A temporary folder beside the output that replaces it in one step; a process that dies leaves nothing for long.
+"""A temporary folder beside the output that replaces it in one step; what a dead process leaves is removed.
 
-The folder is locked (`flock` on the folder itself) as long as its process lives, so that the next writer can tell the
-rests of a dead process from the work of a living one, across containers and without process numbers.
+The folder is locked (`flock` on the folder itself) as long as its process lives: so the next writer can tell
+the rests of a dead process from the work of a living one, across containers and without process numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing a bundle: engines, libraries, samples and runners in a temporary folder, renamed when all is there."""
+"""Writing a bundle: engines, libraries, samples and runners in a temporary folder, renamed when complete."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PACKAGES = ("numpy", "safetensors", "torch", "onnx", "onnxscript", "onnxruntime
 class BundleWriter:
     """Writes a bundle; use as a context manager.
 
-    Everything is written to a temporary folder beside `output`. `finish` puts it in place in one step; leaving the
-    `with` block without it, by an exception or Ctrl-C too, leaves nothing.
+    Everything is written to a temporary folder beside `output`. `finish` puts it in place in one step;
+    leaving the `with` block without it, by an exception or Ctrl-C too, leaves nothing.
 
         with BundleWriter("build/gcn") as writer:
             writer.add_engine(export(program, writer.folder))
@@ -63,7 +63,7 @@ class BundleWriter:
         self._staging.close()
 
     def add_engine(self, engine: EngineFiles) -> None:
-        """Records an engine whose files are in `folder`, and copies the operator libraries that it needs into `lib/`."""
+        """Records an engine whose files are in `folder`, and copies its operator libraries into `lib/`."""
         libraries = tuple(self._add_library(name) for name in engine.libraries)
         self._engines.append(
             Engine(
@@ -101,7 +101,7 @@ class BundleWriter:
             inputs: The model's input tensors, in the order of its signature.
             outputs: The output tensors, flat.
             output_structure: How the outputs make up the model's result (see `CapturedProgram`).
-            tolerances: Per output, what the bundle's runners accept; a default by dtype where it is not given.
+            tolerances: Per output, what the bundle's runners accept; by default a bound for the dtype.
             versions: Package versions beside those that are recorded anyway.
             passes: What each pass did.
             verification: The verification report.

@@ -16,8 +16,8 @@ from geocompile.runtimes.processor import check_processor
 class AotInductorSession(Session):
     """An AOTInductor package, with one instance per core for as many threads at once.
 
-    The package is opened by libtorch's own loader and not by `torch._inductor`, which would also unpickle what else a
-    `.pt2` file may hold.
+    The package is opened by libtorch's own loader and not by `torch._inductor`, which would also unpickle
+    what else a `.pt2` file may hold.
     """
 
     native_kind: ClassVar[str] = "torch"

@@ -1,4 +1,4 @@
-"""What all sessions share: binding arguments to inputs, checking them, and giving back what the model would."""
+"""What all sessions share: binding arguments to inputs, checking them, giving back what the model would."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Session(ABC):
         out = session(x, edge_index)                  # positional, in the model's order
         out = session(x=x, edge_index=edge_index)     # or by name
 
-    Inputs are numpy arrays or torch tensors on the CPU, all of one kind; the outputs are of the same kind and have the
-    structure of the model's result. Nothing is cast: an input of another dtype or shape than the model's is an error.
+    Inputs are numpy arrays or torch tensors on the CPU, all of one kind; the outputs are of the same kind and
+    have the structure of the model's result. Nothing is cast: an input of another dtype or shape than the
+    model's is an error.
 
     Attributes:
         target: The engine's target.
@@ -95,7 +96,7 @@ def bind(specs: tuple[TensorSpec, ...], args: tuple[Any, ...], kwargs: Mapping[s
     signature = f"the inputs are ({', '.join(names)})"
     if len(args) > len(names):
         raise TypeError(f"geocompile: {len(args)} inputs given, {signature}")
-    named = dict(zip(names, args))
+    named = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
         if name not in names:
             raise TypeError(f"geocompile: unknown input {name!r}, {signature}")

@@ -16,7 +16,7 @@ def check_inputs(specs: Sequence[TensorSpec], named: Mapping[str, Any]) -> dict[
 
     Raises:
         TypeError: An input has another dtype.
-        ValueError: An input is not on the CPU, or has another rank or size, or two inputs disagree about a dimension.
+        ValueError: An input is not on the CPU, has another rank or size, or disagrees with another input.
     """
     dimensions: dict[str, int] = {}
     owners: dict[str, str] = {}
@@ -34,7 +34,7 @@ def check_indices(specs: Sequence[TensorSpec], values: Sequence[Any], dimensions
     Raises:
         IndexError: A value is outside; the message names the input, the value, its place and the valid range.
     """
-    for spec, value in zip(specs, values):
+    for spec, value in zip(specs, values, strict=True):
         if spec.index_of is None or value.size == 0:
             continue
         size = dimensions[spec.index_of] if spec.index_of in dimensions else int(spec.index_of)
@@ -42,11 +42,10 @@ def check_indices(specs: Sequence[TensorSpec], values: Sequence[Any], dimensions
             continue
         place = np.unravel_index(int(np.argmax((value < 0) | (value >= size))), value.shape)
         where = ", ".join(str(int(i)) for i in place)
+        valid = f"valid are 0 to {size - 1}" if size else "no value is valid"
         raise IndexError(
             f"geocompile: input {spec.name!r} has the value {int(value[place])} at [{where}], "
-            f"valid are 0 to {size - 1} ({spec.index_of} = {size})"
-            if size
-            else f"geocompile: input {spec.name!r} has the value {int(value[place])}, but {spec.index_of} is 0"
+            f"{valid} ({spec.index_of} = {size})"
         )
 
 
@@ -79,7 +78,7 @@ def _check_shape(
         raise ValueError(
             f"geocompile: input {spec.name!r} has {len(shape)} dimensions {list(shape)}, {expected}"
         )
-    for axis, (size, wanted) in enumerate(zip(shape, spec.shape)):
+    for axis, (size, wanted) in enumerate(zip(shape, spec.shape, strict=True)):
         if isinstance(wanted, int):
             if size != wanted:
                 raise ValueError(f"geocompile: input {spec.name!r} has shape {list(shape)}, {expected}")

@@ -1,4 +1,4 @@
-"""What the two engines that run on libtorch share: torch itself, the operator library, the number of threads."""
+"""What the engines that run on libtorch share: torch itself, the operator library, the number of threads."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def import_torch(target: str) -> Any:
 def load_operators(torch: Any, folder: Path, libraries: Sequence[str]) -> None:
     """Loads a bundle's operator libraries, unless this process has geocompile's operators already.
 
-    A second library that defines the same operators would abort the registration; the operators of one namespace
-    come from one library per process, whichever was loaded first.
+    A second library that defines the same operators would abort the registration; the operators of one
+    namespace come from one library per process, whichever was loaded first.
 
     Raises:
         BundleError: This torch cannot load the library.

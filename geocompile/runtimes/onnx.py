@@ -14,7 +14,7 @@ class OnnxSession(Session):
     """A session of ONNX Runtime; it may run in several threads at once and releases the GIL.
 
     Args:
-        portable: Does not register the operator library: ONNX Runtime inlines the function bodies in the file.
+        portable: Does not register the operator library: ONNX Runtime inlines the file's function bodies.
     """
 
     native_kind: ClassVar[str] = "numpy"
@@ -42,11 +42,15 @@ class OnnxSession(Session):
         self._check_names(folder / engine.file)
 
     def _run(self, inputs: list[Any]) -> list[Any]:
-        feeds = {spec.name: value for spec, value in zip(self.inputs, inputs) if spec.name in self._used}
+        feeds = {
+            spec.name: value
+            for spec, value in zip(self.inputs, inputs, strict=True)
+            if spec.name in self._used
+        }
         return list(self._session.run(self._output_names, feeds))
 
     def _check_names(self, path: Path) -> None:
-        """The file's inputs must be among the manifest's (an unused one may be absent), its outputs as many."""
+        """The file's inputs must be among the manifest's (unused ones may be absent), its outputs as many."""
         self._used = {item.name for item in self._session.get_inputs()}
         unknown = self._used - {spec.name for spec in self.inputs}
         if unknown or len(self._output_names) != len(self.outputs):

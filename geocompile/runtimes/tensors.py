@@ -1,4 +1,4 @@
-"""Numpy arrays and torch tensors alike; torch is imported only where a torch tensor or a torch engine is in play."""
+"""Numpy arrays and torch tensors alike; torch is imported only where a torch engine needs it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class TorchScriptSession(Session):
             raise BundleError(f"{path}: torch {self._torch.__version__} cannot open it: {error}") from error
 
     def _run(self, inputs: list[Any]) -> list[Any]:
-        # no_grad and not inference_mode: the caller gets ordinary tensors, which may enter a later computation
+        # no_grad and not inference_mode: the caller gets ordinary tensors, fit for any later use
         with self._torch.no_grad(), libtorch.limited_threads(self._torch, self._num_threads):
             return flat_tensors(self._module(*inputs))
 

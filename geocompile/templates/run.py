@@ -1,8 +1,10 @@
-"""Runs this bundle's ONNX engine on its samples: python run.py [--portable]. Needs numpy and onnxruntime only."""
+"""Runs the bundle's ONNX engine on its samples: python run.py [--portable]. Needs numpy and onnxruntime."""
 
+# mypy: disable-error-code=attr-defined
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -39,12 +41,12 @@ engine = next(
 options = ort.SessionOptions()
 for library in [] if "--portable" in sys.argv else engine["libraries"]:
     options.register_custom_ops_library(str(HERE / library))
-session = ort.InferenceSession(str(HERE / engine["file"]), options, providers=["CPUExecutionProvider"])
+session: Any = ort.InferenceSession(str(HERE / engine["file"]), options, providers=["CPUExecutionProvider"])
 agrees = True
 for name in manifest["samples"]:
     sample = read_safetensors(HERE / name)
     results = session.run(None, {item.name: sample[f"in.{item.name}"] for item in session.get_inputs()})
-    for spec, result in zip(manifest["outputs"], results):
+    for spec, result in zip(manifest["outputs"], results, strict=True):
         expected, bound = sample[f"out.{spec['name']}"], manifest["tolerances"][spec["name"]]
         error = np.abs(result.astype("f8") - expected.astype("f8"))
         close = np.isclose(result, expected, **bound, equal_nan=True)
