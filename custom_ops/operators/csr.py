@@ -15,7 +15,7 @@ def csr_from_coo(index: Tensor, like: Tensor, other: Tensor | None = None) -> tu
 
     Args:
         index: ``[num_edges]`` int64 or int32, the row of each edge, in ``[0, num_rows)``.
-        like: ``[num_rows, *]``, any dtype; only its first size is used, so that shapes never depend on values.
+        like: ``[num_rows, *]``, any dtype; only its first size is used: shapes never depend on values.
         other: ``[num_edges]``, dtype of `index`, carried along (the other end of each edge).
 
     Returns:
@@ -64,7 +64,7 @@ def batch_ptr_reference(batch: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def row_of_each_edge(rowptr: Tensor, edges: Tensor) -> Tensor:
-    """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` gives their number by its shape."""
+    """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` tells how many by its shape."""
     rows = torch.arange(rowptr.size(0) - 1, device=rowptr.device)
     return torch.repeat_interleave(rows, rowptr.diff(), output_size=edges.size(0))
 
@@ -84,8 +84,9 @@ def _(index: Tensor, like: Tensor, other: Tensor | None = None) -> tuple[Tensor,
 
 @torch.library.register_fake("geocompile::batch_ptr")
 def _(batch: Tensor) -> tuple[Tensor, Tensor]:
-    num_graphs = torch.library.get_ctx().new_dynamic_size(min=0)
-    return batch.new_empty(num_graphs + 1), batch.new_empty(batch.size(0))
+    # torch.export finds the new size only as a plain size of an output: num_graphs + 1 is the symbol itself
+    rows = torch.library.get_ctx().new_dynamic_size(min=1)
+    return batch.new_empty(rows), batch.new_empty(batch.size(0))
 
 
 register(Operator("csr_from_coo", csr_from_coo_reference, False, ("CsrFromCoo", "CsrFromIndex")))
