@@ -1,4 +1,4 @@
-"""Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the operator library."""
+"""Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm

@@ -20,7 +20,7 @@ def gcn_norm(
     """Weights of ``D^-1/2 (A + L) D^-1/2``, split into edges and loops.
 
     Every node has one loop: its weight l_i is that of the last edge i -> i if there is one, else `fill_value`
-    (PyG's ``add_remaining_self_loops``). Edges that are loops get weight 0, the loop's weight goes to `self_weight`:
+    (PyG's ``add_remaining_self_loops``). Edges that are loops get weight 0, their weight goes to `self_weight`:
     ``deg_i = l_i + sum_p w_p`` over row i's other edges, ``s = deg^-1/2`` (0 where deg is 0),
     ``edge_weight_p = s_i w_p s_col(p)``, ``self_weight_i = s_i l_i s_i``.
 
@@ -91,7 +91,9 @@ def _backward(ctx: Any, grad_edge: Tensor, grad_self: Tensor) -> tuple[Tensor | 
         return None, None, None, None, None, None
     g = _Graph(rowptr, col, weight, ctx.fill_value, ctx.add_self_loops)
     s_row, s_col = g.scale[g.rows], g.scale[g.cols]
-    grad_scale = (2 * grad_self * g.scale * g.loop_weight).index_add(0, g.rows, grad_edge * g.ordinary * s_col)
+    grad_scale = (2 * grad_self * g.scale * g.loop_weight).index_add(
+        0, g.rows, grad_edge * g.ordinary * s_col
+    )
     grad_scale = grad_scale.index_add(0, g.cols, grad_edge * g.ordinary * s_row)
     grad_degree = torch.where(g.degree == 0, 0, -0.5 * g.scale / g.degree) * grad_scale
     grad_weight = torch.where(g.is_loop, 0, grad_edge * s_row * s_col + grad_degree[g.rows])

@@ -13,7 +13,7 @@ REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul":
 
 
 def segment_reduce(src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum") -> Tensor:
-    """Reduce the rows of `src` that belong to each segment: ``out[i] = reduce_p src[perm[p]]``, p in segment i.
+    """Reduce the rows of `src` that belong to each segment: ``out[i] = reduce_p src[perm[p]]``, p in row i.
 
     The order of reduction is fixed: the same input gives the same bits for any number of threads. An empty
     segment gives 0 (1 for ``"mul"``).
@@ -51,7 +51,7 @@ def gather_segment_reduce(
     Args:
         x: ``[num_sources, *]`` float32 or float64.
         rowptr: ``[num_rows + 1]`` int64 or int32, from `csr_from_coo`.
-        col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, in ``[0, num_sources)``.
+        col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, below num_sources.
         weight: ``[num_edges]``, dtype of `x`, in row order; None: 1.
         self_weight: ``[num_rows]``, dtype of `x`; needs ``num_sources == num_rows``.
         reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.

@@ -1,4 +1,4 @@
-"""Gradients of the segment reductions: deterministic, and without an [edges, channels] tensor except for "mul"."""
+"""Gradients of the segment reductions: deterministic; only "mul" makes an [edges, channels] tensor."""
 
 from typing import Any
 
@@ -132,7 +132,9 @@ def _save_gather(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _gather_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, rowptr, col, weight, self_weight = ctx.saved_tensors
     needs = needs_grad(ctx, 6)
-    grads = _Gather(x, rowptr, col, weight, self_weight, grad).backward(ctx.reduce, (needs[0], needs[3], needs[4]))
+    grads = _Gather(x, rowptr, col, weight, self_weight, grad).backward(
+        ctx.reduce, (needs[0], needs[3], needs[4])
+    )
     return grads[0], None, None, grads[1], grads[2], None
 
 

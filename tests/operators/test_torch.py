@@ -1,0 +1,260 @@
+"""Every case of the table in torch: eager, reference, gradients, opcheck, script, export, repeatability."""
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import geocompile.custom_ops.operators  # registers everything
+from geocompile.custom_ops.registry import OPERATORS
+from tests.operators.cases import Case, cases, heavy_graph, refused
+from tests.operators.oracles import expected
+
+assert geocompile.custom_ops.operators
+CASES = cases()
+# One small case of each form of each operator, for what takes seconds each.
+FORMS = list(
+    {
+        (c.operator, c.arguments.get("reduce"), tuple(v is None for v in c.arguments.values())): c
+        for c in reversed(CASES)
+    }.values()
+)
+
+
+def arguments_of(case: Case) -> list[Any]:
+    return [torch.from_numpy(a.copy()) if isinstance(a, np.ndarray) else a for a in case.arguments.values()]
+
+
+def operator_of(case: Case) -> Any:
+    return getattr(torch.ops.geocompile, case.operator).default
+
+
+def as_tuple(result: Any) -> tuple[torch.Tensor, ...]:
+    return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+
+def assert_equals_oracle(case: Case, outputs: tuple[torch.Tensor, ...]) -> None:
+    wanted = expected(case.operator, case.arguments)
+    assert len(outputs) == len(wanted)
+    for got, want in zip(outputs, wanted, strict=True):
+        if got.dtype.is_floating_point:
+            # A row is a sum of up to n products: n roundings of the largest partial result.
+            terms = max(
+                1, max((v.shape[0] for v in case.arguments.values() if isinstance(v, np.ndarray)), default=1)
+            )
+            unit = torch.finfo(got.dtype).eps * min(terms, 300)
+            np.testing.assert_allclose(got.numpy(), want, rtol=unit, atol=unit * _scale(want))
+        else:
+            assert got.dtype == torch.from_numpy(want).dtype
+            np.testing.assert_array_equal(got.numpy(), want)
+
+
+def _scale(values: np.ndarray) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max()) if finite.size else 0.0
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_eager_equals_the_written_out_meaning(case: Case) -> None:
+    assert_equals_oracle(case, as_tuple(operator_of(case)(*arguments_of(case))))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_reference_equals_the_written_out_meaning(case: Case) -> None:
+    assert_equals_oracle(case, as_tuple(OPERATORS[case.operator].reference(*arguments_of(case))))
+
+
+@pytest.mark.parametrize("case", refused(), ids=str)
+def test_refused_input_names_what_is_wrong(case: Case) -> None:
+    assert case.error is not None
+    error, message = case.error
+    with pytest.raises(error, match=f"geocompile.{case.operator}: .*{re.escape(message)}"):
+        operator_of(case)(*arguments_of(case))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        c
+        for c in CASES
+        if OPERATORS[c.operator].differentiable
+        and "special" not in c.name
+        and "heavy" not in c.name
+        and all(v.dtype != np.float32 for v in c.arguments.values() if isinstance(v, np.ndarray))
+    ],
+    ids=str,
+)
+def test_gradients_equal_differences(case: Case) -> None:
+    arguments = arguments_of(case)
+    trainable = [
+        i
+        for i, name in enumerate(case.arguments)
+        if name in ("x", "src", "weight", "self_weight") and arguments[i] is not None
+    ]
+    if not trainable:
+        return  # gcn_norm without weights is a constant
+    # An empty tensor from numpy has stride 0, which gradcheck refuses; a copy has not.
+    inputs = [arguments[i].clone(memory_format=torch.contiguous_format).requires_grad_() for i in trainable]
+
+    def call(*values: torch.Tensor) -> Any:
+        filled = list(arguments)
+        for i, value in zip(trainable, values, strict=True):
+            filled[i] = value
+        return operator_of(case)(*filled)
+
+    assert torch.autograd.gradcheck(call, inputs)
+
+
+@pytest.mark.parametrize("case", FORMS, ids=str)
+def test_opcheck(case: Case) -> None:
+    arguments = arguments_of(case)
+    for tensor in arguments:
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+            tensor.requires_grad_(OPERATORS[case.operator].differentiable)
+    torch.library.opcheck(operator_of(case), tuple(arguments))
+
+
+class Call(torch.nn.Module):
+    """One operator call as a model; attributes that are not tensors are constants."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self.operator = operator_of(case)
+        self.arguments = arguments_of(case)
+        self.places = [i for i, a in enumerate(self.arguments) if isinstance(a, torch.Tensor)]
+
+    def forward(self, *tensors: torch.Tensor) -> Any:
+        filled = list(self.arguments)
+        for i, tensor in zip(self.places, tensors, strict=True):
+            filled[i] = tensor
+        return self.operator(*filled)
+
+
+def scripted(case: Case) -> Any:
+    """A scripted function that makes the case's call, compiled from source."""
+    names, literals = [], []
+    for name, value in case.arguments.items():
+        names += [name] if isinstance(value, np.ndarray) else []
+        literals.append(name if isinstance(value, np.ndarray) else repr(value))
+    call = f"torch.ops.geocompile.{case.operator}({', '.join(literals)})"
+    source = f"def call({', '.join(names)}):\n    return {call}\n"
+    return torch.jit.CompilationUnit(source).call
+
+
+@pytest.mark.parametrize("case", FORMS, ids=str)
+def test_script_saves_loads_and_equals_eager(case: Case) -> None:
+    tensors = [a for a in arguments_of(case) if isinstance(a, torch.Tensor)]
+    assert_equals_oracle(case, as_tuple(scripted(case)(*tensors)))
+    traced = torch.jit.trace(Call(case), tuple(tensors))
+    buffer = io.BytesIO()
+    torch.jit.save(traced, buffer)
+    buffer.seek(0)
+    assert_equals_oracle(case, as_tuple(torch.jit.load(buffer)(*tensors)))
+
+
+@pytest.mark.parametrize("case", [c for c in refused() if c.operator != "batch_ptr"][:8], ids=str)
+def test_script_contains_the_message(case: Case) -> None:
+    assert case.error is not None
+    tensors = [a for a in arguments_of(case) if isinstance(a, torch.Tensor)]
+    with pytest.raises(Exception, match=re.escape(case.error[1])):
+        scripted(case)(*tensors)
+
+
+@pytest.mark.parametrize("case", FORMS, ids=str)
+def test_export_equals_eager(case: Case) -> None:
+    model = Call(case)
+    tensors = tuple(model.arguments[i] for i in model.places)
+    assert_equals_oracle(case, as_tuple(torch.export.export(model, tensors).module()(*tensors)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operator", [o for o, entry in OPERATORS.items() if entry.onnx_types])
+def test_aotinductor_equals_eager(operator: str, tmp_path: Any) -> None:
+    case = next(c for c in CASES if c.operator == operator)
+    model = Call(case)
+    tensors = tuple(model.arguments[i] for i in model.places)
+    exported = torch.export.export(model, tensors)
+    path = torch._inductor.aoti_compile_and_package(exported, package_path=str(tmp_path / "case.pt2"))
+    assert_equals_oracle(case, as_tuple(torch._inductor.aoti_load_package(path)(*tensors)))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "heavy" in c.name or "wide" in c.name], ids=str)
+def test_the_bits_do_not_depend_on_the_number_of_threads(case: Case) -> None:
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append(as_tuple(operator_of(case)(*arguments_of(case))))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_sorting_is_stable_for_any_number_of_threads() -> None:
+    index = torch.randint(0, 5, (100_000,))
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            rowptr, perm, _ = torch.ops.geocompile.csr_from_coo(index, torch.empty(5))
+            assert torch.equal(perm, torch.argsort(index, stable=True))
+            assert torch.equal(rowptr[1:], index.bincount().cumsum(0))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_row_has_the_same_bits_alone_and_in_a_batch() -> None:
+    g = heavy_graph()
+    x, rowptr, col = torch.randn(50, 33), torch.from_numpy(g.rowptr), torch.from_numpy(g.col)
+    alone = torch.ops.geocompile.gather_segment_reduce(x, rowptr, col)
+    twice = torch.ops.geocompile.gather_segment_reduce(
+        torch.cat([x, x]), torch.cat([rowptr, rowptr[1:] + rowptr[-1]]), torch.cat([col, col + 50])
+    )
+    assert torch.equal(twice, torch.cat([alone, alone]))
+
+
+def test_strided_arguments_are_read_as_they_stand() -> None:
+    g = heavy_graph()
+    rowptr, col = torch.from_numpy(g.rowptr), torch.from_numpy(g.col)
+    x = torch.randn(6, 50).t()
+    edges = torch.stack([col, col], dim=1)[:, 0]
+    got = torch.ops.geocompile.gather_segment_reduce(x, rowptr, edges)
+    assert torch.equal(got, torch.ops.geocompile.gather_segment_reduce(x.contiguous(), rowptr, col))
+
+
+def test_gradients_are_deterministic_and_do_not_depend_on_threads() -> None:
+    g = heavy_graph()
+    rowptr, col = torch.from_numpy(g.rowptr), torch.from_numpy(g.col)
+    x, weight = torch.randn(50, 8), torch.randn(col.numel())
+    before = torch.get_num_threads()
+    grads = []
+    try:
+        for threads in (1, 2, 2):
+            torch.set_num_threads(threads)
+            leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
+            out = torch.ops.geocompile.gather_segment_reduce(leaves[0], rowptr, col, leaves[1])
+            out.square().sum().backward()
+            grads.append([leaf.grad for leaf in leaves])
+    finally:
+        torch.set_num_threads(before)
+    for other in grads[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(grads[0], other, strict=True))
+
+
+def test_second_derivatives_of_a_weighted_sum() -> None:
+    rowptr, col = torch.tensor([0, 2, 3]), torch.tensor([1, 0, 1])
+    x = torch.randn(2, 3, dtype=torch.double, requires_grad=True)
+    weight = torch.randn(3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradgradcheck(
+        lambda x, w: torch.ops.geocompile.gather_segment_reduce(x, rowptr, col, w), (x, weight)
+    )
+
+
+def test_a_tensor_elsewhere_is_refused() -> None:
+    with pytest.raises(NotImplementedError, match="geocompile::batch_ptr"):
+        torch.ops.geocompile.batch_ptr(torch.zeros(3, dtype=torch.long).to_sparse())
