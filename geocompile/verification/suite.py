@@ -1,0 +1,151 @@
+"""The graphs that a verification runs on: the examples, and the graphs on which engines tend to go wrong."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geocompile.verification.drawing import Array, InputSpec, Structure, Wanted, draw, is_batch, is_edge_list
+
+NODES, EDGES = (
+    400,
+    4000,
+)  # derived graphs that need not be large are cut to this, so that a suite takes seconds
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One graph of the suite.
+
+    Attributes:
+        name: What it is there for.
+        inputs: The model's inputs by name.
+        redraw: Gives the same kind of graph with other random numbers; None where the user gave the graph.
+    """
+
+    name: str
+    inputs: dict[str, Array]
+    redraw: Callable[[int], "Graph"] | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of graph: its sizes from the example's (`n` nodes, `e` edges), and its structure."""
+
+    name: str
+    nodes: Callable[[int], int] = lambda n: min(n, NODES)
+    edges: Callable[[int], int] = lambda e: min(e, EDGES)
+    structure: Structure = "random"
+    graphs: int | None = None
+    empty_graph: bool = False
+
+
+CASES = (
+    Case("fresh features"),
+    Case("larger", nodes=lambda n: 2 * n + 1, edges=lambda e: 2 * e + 1),
+    Case("smaller", nodes=lambda n: max(2, min(n // 2, NODES)), edges=lambda e: max(2, min(e // 2, EDGES))),
+    Case("no edges", edges=lambda e: 0),
+    Case("isolated nodes", structure="isolated"),
+    Case(
+        "self-loops",
+        nodes=lambda n: max(2, min(n, NODES)),
+        edges=lambda e: max(6, min(e, EDGES)),
+        structure="self-loops",
+    ),
+    Case("duplicate edges", edges=lambda e: max(4, min(e, EDGES)), structure="duplicates"),
+    Case("one node", nodes=lambda n: 1, edges=lambda e: 0, graphs=1),
+    Case("one node, self-loops", nodes=lambda n: 1, edges=lambda e: 2, graphs=1),
+    Case("zero nodes", nodes=lambda n: 0, edges=lambda e: 0, graphs=0),
+    Case("several graphs", nodes=lambda n: max(16, min(n, NODES)), graphs=5),
+    Case("several graphs, one empty", nodes=lambda n: max(16, min(n, NODES)), graphs=5, empty_graph=True),
+    Case("all edges to one node", structure="one target"),
+    Case("all edges from one node", structure="one source"),
+)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The graphs, and the cases that this model's inputs do not allow, each with the reason."""
+
+    graphs: tuple[Graph, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def make_suite(specs: Sequence[InputSpec], examples: Sequence[Mapping[str, Array]], seed: int = 0) -> Suite:
+    """Make the suite from the user's graphs.
+
+    Args:
+        specs: The model's inputs with their symbolic dimensions.
+        examples: At least one graph; the largest of them gives sizes and distributions to the derived graphs.
+        seed: Equal seeds give equal suites.
+
+    Raises:
+        ValueError: No example is given.
+    """
+    if not examples:
+        raise ValueError("geocompile.verify: at least one example graph is needed, got none")
+    given = [Graph(f"example {k}", dict(example)) for k, example in enumerate(examples)]
+    base = max(examples, key=lambda example: sum(array.size for array in example.values()))
+    roles = Roles.of(specs, base)
+    skipped = [(case.name, reason) for case in CASES if (reason := roles.refuses(case))]
+    names = {name for name, _ in skipped}
+    drawn = [roles.graph(specs, base, case, seed, 0) for case in CASES if case.name not in names]
+    return Suite((*given, *drawn), tuple(skipped))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the symbolic dimensions stand for, and their sizes in the example."""
+
+    nodes: Mapping[str, int]
+    edges: Mapping[str, int]
+    graphs: int
+    batched: bool
+    edge_lists: bool
+
+    @staticmethod
+    def of(specs: Sequence[InputSpec], example: Mapping[str, Array]) -> "Roles":
+        """Read the roles: an edge dimension is one of an index tensor, every other dimension counts nodes."""
+        sizes = {
+            name: example[spec.name].shape[axis]
+            for spec in specs
+            for axis, name in enumerate(spec.shape)
+            if isinstance(name, str)
+        }
+        index_specs = [spec for spec in specs if spec.index_of is not None and not is_batch(spec)]
+        edges = {name for spec in index_specs for name in spec.shape if isinstance(name, str)}
+        edges -= {spec.index_of for spec in specs}
+        batches = [example[spec.name] for spec in specs if is_batch(spec)]
+        seen = max((int(batch.max()) + 1 for batch in batches if batch.size), default=1)
+        return Roles(
+            nodes={name: size for name, size in sizes.items() if name not in edges and name != "num_graphs"},
+            edges={name: size for name, size in sizes.items() if name in edges},
+            graphs=sizes.get("num_graphs", seen),
+            batched=bool(batches) or "num_graphs" in sizes,
+            edge_lists=any(is_edge_list(spec) for spec in specs),
+        )
+
+    def refuses(self, case: Case) -> str:
+        """Why a case cannot be drawn for these inputs; empty where it can."""
+        if case.structure != "random" and not self.edge_lists:
+            return "the model has no edge list"
+        if not self.edges and not (case.edges(7) == 7 and case.edges(9) == 9):
+            return "the number of edges is fixed" if self.edge_lists else "the model has no edge list"
+        if not self.nodes and not (case.nodes(7) == 7 and case.nodes(9) == 9):
+            return "the number of nodes is fixed"
+        if case.graphs is not None and case.graphs > 1 and not self.batched:
+            return "the model has no batch vector"
+        return ""
+
+    def graph(
+        self, specs: Sequence[InputSpec], example: Mapping[str, Array], case: Case, seed: int, attempt: int
+    ) -> Graph:
+        """Draw a case; `attempt` tells redraws apart."""
+        graphs = self.graphs if case.graphs is None else case.graphs
+        sizes = {name: case.nodes(size) for name, size in self.nodes.items()}
+        sizes |= {name: case.edges(size) for name, size in self.edges.items()} | {"num_graphs": graphs}
+        wanted = Wanted(sizes, case.structure, graphs, case.empty_graph)
+        rng = np.random.default_rng([seed, attempt, zlib.crc32(case.name.encode())])
+        inputs = draw(specs, example, wanted, rng)
+        return Graph(case.name, inputs, lambda again: self.graph(specs, example, case, seed, again))
