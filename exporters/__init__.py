@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from geocompile.errors import ExportError
 from geocompile.exporters.program import CapturedProgram, TensorSpec
 
 EXPORTERS: dict[str, str] = {
@@ -15,10 +16,6 @@ EXPORTERS: dict[str, str] = {
     "torchscript": "geocompile.exporters.torchscript",
     "aotinductor": "geocompile.exporters.aotinductor",
 }
-
-
-class ExportError(RuntimeError):
-    """An engine cannot be made from a captured program; the message says why and what to do."""
 
 
 @dataclass

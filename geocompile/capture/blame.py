@@ -1,0 +1,111 @@
+"""From a failed capture to the line of the user's model that is the reason."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import traceback
+from dataclasses import dataclass
+from types import FrameType
+
+import torch
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = tuple(
+    os.path.realpath(os.path.join(_PACKAGE, part)) + os.sep for part in (".", "layers", "exporters", "custom_ops")
+) + (_PACKAGE + os.sep,)
+_TRACER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracing.py")
+_TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+_REASONS = [
+    # (exception class name or message part, reason, what to do)
+    (r"GuardOnDataDependentSymNode", "this branch, loop or size depends on values inside a tensor", None),
+    (r"DataDependentOutputException|\.item\(\)|aten::_local_scalar_dense", "a value is taken out of a tensor", None),
+    (r"\.numpy\(\)|numpy", "numpy sees no tensor values while a graph is captured", "use torch operators instead"),
+    (r"DynamicOutputShapeException", "the size of the result depends on values inside a tensor", None),
+    (r"TypeError.*__array__|can't convert", "a tensor is converted to another kind of array", "use torch operators instead"),
+]
+_DATA_ADVICE = (
+    "an engine runs the same operators for every graph: use torch.where, a mask, or sizes taken from shapes, "
+    "or compute the value outside and pass it in"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of source: the one a person should look at."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        code = linecache.getline(self.file, self.line).strip()
+        return f"{self.file}:{self.line} in {self.function}" + (f": `{code}`" if code else "")
+
+
+def user_frame(frame: FrameType | None) -> Place | None:
+    """The innermost line of user code, going outwards from `frame` to where the tracer calls the model."""
+    fallback: Place | None = None
+    while frame is not None and frame.f_code.co_filename != _TRACER:
+        rank = _rank(frame.f_code.co_filename)
+        if rank == 0:
+            return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        if rank == 1 and fallback is None:
+            fallback = Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        frame = frame.f_back
+    return fallback
+
+
+def blame_exception(error: BaseException) -> Place | None:
+    """The innermost line of user code in the error's traceback (and those of its causes)."""
+    seen: BaseException | None = error
+    while seen is not None:
+        frames = _inside_model(traceback.extract_tb(seen.__traceback__))
+        for wanted in (0, 1):
+            for frame in reversed(frames):
+                if _rank(frame.filename) == wanted:
+                    return Place(frame.filename, frame.lineno or 0, frame.name)
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _inside_model(frames: list[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """The part of a traceback below the tracer's call of the model."""
+    calls = [k for k, frame in enumerate(frames) if frame.filename == _TRACER]
+    return frames[calls[-1] + 1 :] if calls else []
+
+
+def explain(error: BaseException, model_name: str) -> str:
+    """A few lines: where the capture stopped, why, and what to do; instead of torch's page."""
+    place = blame_exception(error)
+    text = f"{type(error).__name__}: {error}"
+    reason, advice = _first_line(error), "change that line, or leave that part of the model out of the engine"
+    for pattern, known, what in _REASONS:
+        if re.search(pattern, text):
+            reason, advice = known, what or _DATA_ADVICE
+            break
+    where = f"\n  at {place}" if place else ""
+    return f"geocompile.capture: {model_name} cannot be captured: {reason}{where}\n  {advice}"
+
+
+def called_from_torch(frame: FrameType | None) -> bool:
+    """Whether the code at `frame` is torch's own."""
+    return frame is not None and _rank(frame.f_code.co_filename) == 2
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _rank(filename: str) -> int:
+    """0: the user's code, 1: ours or another library's (torch_geometric), 2: torch's or generated."""
+    if filename.startswith("<") and "ipython" not in filename:
+        return 2
+    path = os.path.abspath(filename)
+    if path.startswith(_TORCH):
+        return 2
+    if path.startswith(_OURS) or os.path.realpath(path).startswith(_OURS) or "site-packages" in path:
+        return 1
+    return 0

@@ -1,0 +1,154 @@
+"""Which dimensions of a model's inputs vary, which are equal to each other, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from geocompile.errors import CaptureError
+from geocompile.examples import Example
+
+NUM_NODES, NUM_EDGES, NUM_GRAPHS = "num_nodes", "num_edges", "num_graphs"
+
+Dims = dict[str, dict[int, str]]
+"""Input name -> dimension -> symbolic name; dimensions that are not listed are fixed."""
+
+_NODE_INPUTS = {"x", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
+_GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
+_MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
+
+
+def name_dimensions(
+    examples: list[Example], dynamic: Mapping[str, Mapping[int, str]] | None = None
+) -> Dims:
+    """Names the dimensions that vary.
+
+    `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
+    (`x`, `pos`, `batch`: nodes; `edge_*`: edges), and any dimension that differs between two examples varies too:
+    it shares the name of a dimension that has the same sizes in all examples, or is called `<input>_dim<k>`.
+
+    Raises:
+        CaptureError: Nothing varies.
+        ValueError: `dynamic` names an unknown input, a dimension out of range, or dimensions of different size.
+    """
+    dims: Dims = {name: {} for name in examples[0].tensors}
+    sizes: dict[str, tuple[int, ...]] = {}
+    _take_overrides(examples, dynamic or {}, dims, sizes)
+    overridden = set(dynamic or {})
+    for name, k in _dimensions(examples[0], overridden):
+        _take(examples, dims, sizes, name, k, _role(name, k))
+    graphs = _graph_counts(examples)
+    for name, k in _dimensions(examples[0], overridden):
+        observed = _sizes(examples, name, k)
+        if k not in dims[name] and len(set(observed)) > 1:
+            if graphs is not None and observed == graphs:
+                sizes.setdefault(NUM_GRAPHS, graphs)
+            equal = next((symbol for symbol, known in sizes.items() if known == observed), None)
+            _take(examples, dims, sizes, name, k, equal or f"{name}_dim{k}")
+    if not sizes:
+        raise CaptureError(
+            f"geocompile.capture: cannot tell which dimensions of {', '.join(dims)} vary. Give two example graphs of "
+            'different size, or say it: dynamic={"x": {0: "num_nodes"}, "edge_index": {1: "num_edges"}}'
+        )
+    return dims
+
+
+def trace_inputs(example: Example, dims: Dims, taken: set[int]) -> dict[str, Tensor]:
+    """Tensors to trace with: of the example's dtypes and fixed sizes, every varying dimension of a size of its own.
+
+    Sizes that are equal by accident, 0 or 1 would let the tracer believe that they always are. The values do not
+    matter, since export only looks at shapes.
+
+    Args:
+        example: The largest example.
+        dims: The dimensions that vary.
+        taken: Sizes to avoid (those of parameters).
+    """
+    taken = taken | {
+        size for name, tensor in example.tensors.items() for k, size in enumerate(tensor.shape) if k not in dims[name]
+    }
+    chosen: dict[str, int] = {}
+    for name, tensor in example.tensors.items():
+        for k, symbol in dims[name].items():
+            if symbol not in chosen:
+                chosen[symbol] = _free_size(max(tensor.size(k), _MIN_TRACE_SIZE), taken)
+                taken.add(chosen[symbol])
+    return {
+        name: torch.zeros(
+            [chosen[dims[name][k]] if k in dims[name] else size for k, size in enumerate(tensor.shape)],
+            dtype=tensor.dtype,
+            device=tensor.device,
+        )
+        for name, tensor in example.tensors.items()
+    }
+
+
+def _free_size(size: int, taken: set[int]) -> int:
+    size |= 1  # odd, so that no multiple of a fixed size is hit by rounding
+    while size in taken or size - 1 in taken or size + 1 in taken:
+        size += 2
+    return size
+
+
+def _role(name: str, k: int) -> str | None:
+    if name == "edge_index":
+        return NUM_EDGES if k == 1 else None
+    if k != (1 if name.endswith("edge_index") else 0):
+        return None
+    if name.endswith("edge_index") or name.startswith(("x_", "pos_", "batch_")):
+        return f"{name}_dim{k}"  # a second set of edges or nodes: of its own size
+    if name.startswith("edge_"):
+        return NUM_EDGES
+    if name in _NODE_INPUTS or name.startswith("node_"):
+        return NUM_NODES
+    return NUM_GRAPHS if name in _GRAPH_INPUTS else None
+
+
+def _take(
+    examples: list[Example], dims: Dims, sizes: dict[str, tuple[int, ...]], name: str, k: int, symbol: str | None
+) -> None:
+    if symbol is None:
+        return
+    observed = _sizes(examples, name, k)
+    if sizes.setdefault(symbol, observed) != observed:  # the name promised what the examples do not keep
+        symbol = f"{name}_dim{k}"
+        sizes[symbol] = observed
+    dims[name][k] = symbol
+
+
+def _take_overrides(
+    examples: list[Example], dynamic: Mapping[str, Mapping[int, str]], dims: Dims, sizes: dict[str, tuple[int, ...]]
+) -> None:
+    for name, named in dynamic.items():
+        if name not in dims:
+            raise ValueError(f"geocompile.capture: dynamic names '{name}', which is no input; inputs: {', '.join(dims)}")
+        rank = examples[0].tensors[name].dim()
+        for k, symbol in named.items():
+            if not isinstance(k, int) or not 0 <= k < rank:
+                raise ValueError(f"geocompile.capture: dynamic['{name}'] names dimension {k}, expected 0 to {rank - 1}")
+            if not isinstance(symbol, str) or not symbol.isidentifier():
+                raise ValueError(f"geocompile.capture: dynamic['{name}'][{k}] must be a name, got {symbol!r}")
+            observed = _sizes(examples, name, k)
+            if sizes.setdefault(symbol, observed) != observed:
+                raise ValueError(
+                    f"geocompile.capture: dynamic calls dimension {k} of '{name}' '{symbol}', but its size in the examples "
+                    f"is {observed[0]} where other '{symbol}' are {sizes[symbol][0]}; use another name"
+                )
+            dims[name][k] = symbol
+
+
+def _dimensions(example: Example, overridden: set[str]) -> Iterator[tuple[str, int]]:
+    return ((n, k) for n, tensor in example.tensors.items() if n not in overridden for k in range(tensor.dim()))
+
+
+def _sizes(examples: list[Example], name: str, k: int) -> tuple[int, ...]:
+    return tuple(example.tensors[name].size(k) for example in examples)
+
+
+def _graph_counts(examples: list[Example]) -> tuple[int, ...] | None:
+    batches = [example.tensors.get("batch") for example in examples]
+    if any(batch is None or batch.is_floating_point() for batch in batches):
+        return None
+    return tuple(int(batch.max()) + 1 if batch is not None and batch.numel() else 0 for batch in batches)
