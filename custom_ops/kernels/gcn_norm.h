@@ -19,9 +19,9 @@ struct GcnNorm {
   bool add_self_loops;
   const void* rowptr;
   const void* col;
-  const void* weight;   // [num_edges] in CSR order, or null: 1
-  void* edge_weight;    // [num_edges]
-  void* self_weight;    // [num_rows]
+  const void* weight;  // [num_edges] in CSR order, or null: 1
+  void* edge_weight;   // [num_edges]
+  void* self_weight;   // [num_rows]
 };
 
 namespace cpu {

@@ -64,7 +64,7 @@ def batch_ptr_reference(batch: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def row_of_each_edge(rowptr: Tensor, edges: Tensor) -> Tensor:
-    """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` tells how many by its shape."""
+    """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` gives their number."""
     rows = torch.arange(rowptr.size(0) - 1, device=rowptr.device)
     return torch.repeat_interleave(rows, rowptr.diff(), output_size=edges.size(0))
 
@@ -76,18 +76,20 @@ def transpose(rowptr: Tensor, col: Tensor, sources: Tensor) -> tuple[Tensor, Ten
     return t_rowptr, t_rows, t_perm
 
 
-@torch.library.register_fake("geocompile::csr_from_coo")
-def _(index: Tensor, like: Tensor, other: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def _fake_csr_from_coo(
+    index: Tensor, like: Tensor, other: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     other_sorted = index.new_empty(0) if other is None else index.new_empty(index.size(0))
     return index.new_empty(like.size(0) + 1), index.new_empty(index.size(0)), other_sorted
 
 
-@torch.library.register_fake("geocompile::batch_ptr")
-def _(batch: Tensor) -> tuple[Tensor, Tensor]:
+def _fake_batch_ptr(batch: Tensor) -> tuple[Tensor, Tensor]:
     # torch.export finds the new size only as a plain size of an output: num_graphs + 1 is the symbol itself
     rows = torch.library.get_ctx().new_dynamic_size(min=1)
     return batch.new_empty(rows), batch.new_empty(batch.size(0))
 
 
+torch.library.register_fake("geocompile::csr_from_coo", _fake_csr_from_coo)
+torch.library.register_fake("geocompile::batch_ptr", _fake_batch_ptr)
 register(Operator("csr_from_coo", csr_from_coo_reference, False, ("CsrFromCoo", "CsrFromIndex")))
 register(Operator("batch_ptr", batch_ptr_reference, False, ("BatchPtr",)))

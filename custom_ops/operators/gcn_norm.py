@@ -20,7 +20,7 @@ def gcn_norm(
     """Weights of ``D^-1/2 (A + L) D^-1/2``, split into edges and loops.
 
     Every node has one loop: its weight l_i is that of the last edge i -> i if there is one, else `fill_value`
-    (PyG's ``add_remaining_self_loops``). Edges that are loops get weight 0, their weight goes to `self_weight`:
+    (PyG's ``add_remaining_self_loops``). Loop edges get weight 0, their weight goes to `self_weight`:
     ``deg_i = l_i + sum_p w_p`` over row i's other edges, ``s = deg^-1/2`` (0 where deg is 0),
     ``edge_weight_p = s_i w_p s_col(p)``, ``self_weight_i = s_i l_i s_i``.
 
@@ -104,8 +104,7 @@ def _backward(ctx: Any, grad_edge: Tensor, grad_self: Tensor) -> tuple[Tensor | 
     return None, None, None, padded.index_add(0, place, grad_loop)[:-1], None, None
 
 
-@torch.library.register_fake("geocompile::gcn_norm")
-def _(
+def _fake_gcn_norm(
     rowptr: Tensor,
     col: Tensor,
     like: Tensor,
@@ -116,5 +115,6 @@ def _(
     return like.new_empty(col.size(0)), like.new_empty(rowptr.size(0) - 1)
 
 
+torch.library.register_fake("geocompile::gcn_norm", _fake_gcn_norm)
 torch.library.register_autograd("geocompile::gcn_norm", _backward, setup_context=_save)
 register(Operator("gcn_norm", gcn_norm_reference, True, ("GcnNorm", "GcnNormWeighted")))

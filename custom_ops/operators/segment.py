@@ -107,13 +107,13 @@ def per_row(vector: Tensor, rows: Tensor) -> Tensor:
     return vector.view([-1] + [1] * (rows.dim() - 1)) if rows.dim() > 1 else vector
 
 
-@torch.library.register_fake("geocompile::segment_reduce")
-def _(src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum") -> Tensor:
+def _fake_segment_reduce(
+    src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum"
+) -> Tensor:
     return src.new_empty((rowptr.size(0) - 1, *src.shape[1:]))
 
 
-@torch.library.register_fake("geocompile::gather_segment_reduce")
-def _(
+def _fake_gather_segment_reduce(
     x: Tensor,
     rowptr: Tensor,
     col: Tensor,
@@ -124,6 +124,8 @@ def _(
     return x.new_empty((rowptr.size(0) - 1, *x.shape[1:]))
 
 
+torch.library.register_fake("geocompile::segment_reduce", _fake_segment_reduce)
+torch.library.register_fake("geocompile::gather_segment_reduce", _fake_gather_segment_reduce)
 _NAMES = [f"Segment{reduce.capitalize()}" for reduce in REDUCTIONS]
 _FORMS = [name + form for name in _NAMES for form in ("", "Permuted")]
 _GATHER_FORMS = [

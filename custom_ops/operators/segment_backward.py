@@ -189,8 +189,7 @@ def gather_segment_arg_reference(
     return arg
 
 
-@torch.library.register_fake("geocompile::gather_segment_arg")
-def _(
+def _fake_gather_segment_arg(
     x: Tensor,
     rowptr: Tensor,
     col: Tensor | None,
@@ -201,11 +200,12 @@ def _(
     return rowptr.new_empty((rowptr.size(0) - 1, *x.shape[1:]))
 
 
-@torch.library.register_fake("geocompile::edge_dot")
-def _(a: Tensor, b: Tensor, rowptr: Tensor, col: Tensor) -> Tensor:
+def _fake_edge_dot(a: Tensor, b: Tensor, rowptr: Tensor, col: Tensor) -> Tensor:
     return a.new_empty(col.size(0))
 
 
+torch.library.register_fake("geocompile::gather_segment_arg", _fake_gather_segment_arg)
+torch.library.register_fake("geocompile::edge_dot", _fake_edge_dot)
 torch.library.register_autograd(
     "geocompile::gather_segment_reduce", _gather_backward, setup_context=_save_gather
 )

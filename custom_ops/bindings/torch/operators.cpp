@@ -18,9 +18,16 @@ std::tuple<Tensor, Tensor, Tensor> csr_from_coo(const Tensor& index, const Tenso
   const int64_t num_edges = index.size(0), num_rows = like.size(0);
   Tensor rowptr = empty(index, {num_rows + 1}), perm = empty(index, {num_edges});
   Tensor other_sorted = empty(index, {other ? num_edges : 0});
-  const CsrFromCoo args{"csr_from_coo",         "index",      dtype_of(index),           num_edges,
-                        num_rows,               edges.const_data_ptr(), data(others),    rowptr.mutable_data_ptr(),
-                        perm.mutable_data_ptr(), other_sorted.mutable_data_ptr()};
+  const CsrFromCoo args{"csr_from_coo",
+                        "index",
+                        dtype_of(index),
+                        num_edges,
+                        num_rows,
+                        edges.const_data_ptr(),
+                        data(others),
+                        rowptr.mutable_data_ptr(),
+                        perm.mutable_data_ptr(),
+                        other_sorted.mutable_data_ptr()};
   const Parallel threads = parallel();
   Workspace workspace(index, cpu::csr_from_coo_workspace(args, threads.threads()));
   cpu::csr_from_coo(args, workspace.data(), threads);
@@ -33,8 +40,16 @@ std::tuple<Tensor, Tensor> batch_ptr(const Tensor& batch) {
   const int64_t num_nodes = batch.size(0);
   const int64_t num_graphs = cpu::count_graphs(dtype_of(batch), nodes.const_data_ptr(), num_nodes);
   Tensor ptr = empty(batch, {num_graphs + 1}), perm = empty(batch, {num_nodes});
-  const CsrFromCoo args{"batch_ptr", "batch",  dtype_of(batch), num_nodes, num_graphs, nodes.const_data_ptr(),
-                        nullptr,     ptr.mutable_data_ptr(), perm.mutable_data_ptr(), nullptr};
+  const CsrFromCoo args{"batch_ptr",
+                        "batch",
+                        dtype_of(batch),
+                        num_nodes,
+                        num_graphs,
+                        nodes.const_data_ptr(),
+                        nullptr,
+                        ptr.mutable_data_ptr(),
+                        perm.mutable_data_ptr(),
+                        nullptr};
   const Parallel threads = parallel();
   Workspace workspace(batch, cpu::csr_from_coo_workspace(args, threads.threads()));
   cpu::csr_from_coo(args, workspace.data(), threads);
@@ -130,8 +145,17 @@ std::tuple<Tensor, Tensor> gcn_norm(const Tensor& rowptr, const Tensor& col, con
   const std::optional<Tensor> weights = contiguous(weight);
   const int64_t num_rows = rowptr.size(0) - 1, num_edges = col.size(0);
   Tensor edge_weight = empty(like, {num_edges}), self_weight = empty(like, {num_rows});
-  const GcnNorm args{"gcn_norm", dtype_of(like), dtype_of(col), num_rows, num_edges, fill_value, add_self_loops,
-                     starts.const_data_ptr(), edges.const_data_ptr(), data(weights), edge_weight.mutable_data_ptr(),
+  const GcnNorm args{"gcn_norm",
+                     dtype_of(like),
+                     dtype_of(col),
+                     num_rows,
+                     num_edges,
+                     fill_value,
+                     add_self_loops,
+                     starts.const_data_ptr(),
+                     edges.const_data_ptr(),
+                     data(weights),
+                     edge_weight.mutable_data_ptr(),
                      self_weight.mutable_data_ptr()};
   Workspace workspace(like, cpu::gcn_norm_workspace(args));
   cpu::gcn_norm(args, workspace.data(), parallel());

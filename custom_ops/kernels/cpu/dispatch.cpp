@@ -1,15 +1,15 @@
 // Picks, once, the widest instruction set that this processor has among those the kernels were compiled for.
 #include "../gather_segment_reduce.h"
 
-#define GEOCOMPILE_DECLARE(isa)                                                                               \
-  namespace isa {                                                                                             \
-  size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args);                                    \
-  void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel);     \
-  void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel);                            \
-  void edge_dot(const EdgeDot& args, const Parallel& parallel);                                               \
+#define GEOCOMPILE_DECLARE(isa)                                                                           \
+  namespace isa {                                                                                         \
+  size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args);                                \
+  void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel); \
+  void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel);                        \
+  void edge_dot(const EdgeDot& args, const Parallel& parallel);                                           \
   }
 
-#define GEOCOMPILE_TABLE(isa)                                                                                \
+#define GEOCOMPILE_TABLE(isa) \
   Table { isa::gather_segment_reduce_workspace, isa::gather_segment_reduce, isa::gather_segment_arg, isa::edge_dot }
 
 namespace geocompile::cpu {

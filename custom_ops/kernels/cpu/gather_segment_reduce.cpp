@@ -61,8 +61,7 @@ inline void reduce_tile(const Problem<T, I>& p, const Span& span, int64_t channe
       for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], load<V>(from + c * kLanes));
     }
   }
-  if (span.self_row >= 0)
-    add(p.x + span.self_row * p.channels + channel, splat<V>(p.self_weight[span.self_row]));
+  if (span.self_row >= 0) add(p.x + span.self_row * p.channels + channel, splat<V>(p.self_weight[span.self_row]));
   if (divisor != T(1))
     for (int c = 0; c < kCount; ++c) acc[c] = acc[c] / splat<V>(divisor);
   for (int c = 0; c < kCount; ++c) store(out + channel + c * kLanes, acc[c]);

@@ -36,28 +36,36 @@ template <class T>
 struct Add {
   static constexpr T identity() { return T(0); }
   template <class V>
-  static V combine(V a, V b) { return a + b; }
+  static V combine(V a, V b) {
+    return a + b;
+  }
 };
 
 template <class T>
 struct Multiply {
   static constexpr T identity() { return T(1); }
   template <class V>
-  static V combine(V a, V b) { return a * b; }
+  static V combine(V a, V b) {
+    return a * b;
+  }
 };
 
 template <class T>
 struct Maximum {
   static constexpr T identity() { return -std::numeric_limits<T>::infinity(); }
   template <class V>
-  static V combine(V a, V b) { return (b > a) | (b != b) ? b : a; }
+  static V combine(V a, V b) {
+    return (b > a) | (b != b) ? b : a;
+  }
 };
 
 template <class T>
 struct Minimum {
   static constexpr T identity() { return std::numeric_limits<T>::infinity(); }
   template <class V>
-  static V combine(V a, V b) { return (b < a) | (b != b) ? b : a; }
+  static V combine(V a, V b) {
+    return (b < a) | (b != b) ? b : a;
+  }
 };
 
 }  // namespace geocompile::cpu

@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first target makes; only python3, a C++ compiler and make are needed before.
+PYTHON ?= python3
+BIN := .venv/bin
+# The torch that is developed against; a plain `torch` would bring the CUDA build.
+TORCH ?= torch==2.13.0
+OLDEST_ORT := .venv-ort-oldest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-full test-ort-oldest lint types bench clean
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+# The stamp is newer than all that the build depends on; sources of the libraries included.
+NATIVE := $(shell find custom_ops/kernels custom_ops/bindings -name '*.cpp' -o -name '*.h' 2>/dev/null)
+.venv/.built: pyproject.toml CMakeLists.txt custom_ops/CMakeLists.txt $(NATIVE) | .venv/.packages
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.packages: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)" numpy
+	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.10" "cmake>=3.24" ninja
+	$(BIN)/python tools/requirements.py dev | xargs -d '\n' $(BIN)/python -m pip install --quiet "$(TORCH)"
+	@touch $@
+
+setup: .venv/.built  ## Make .venv with geocompile and all that its development needs
+
+demo: setup  ## Train, compile, verify and compare on handwritten digits
+	$(BIN)/geocompile demo
+
+test: setup  ## The tests, under 15 minutes
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-full: setup test-ort-oldest  ## What takes longer: AOTInductor and C++ per case, sanitizers, README, packaging
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+$(OLDEST_ORT)/.built: .venv/.built
+	test -x $(OLDEST_ORT)/bin/python || $(PYTHON) -m venv $(OLDEST_ORT)
+	$(OLDEST_ORT)/bin/python -m pip install --quiet "onnxruntime==1.18.*" "numpy<2" onnx safetensors pytest hypothesis
+	@touch $@
+
+test-ort-oldest: $(OLDEST_ORT)/.built  ## The ONNX tests on the oldest ONNX Runtime supported, without torch
+	$(OLDEST_ORT)/bin/python -m tests.onnx.oldest
+
+lint: setup  ## ruff and clang-format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	git ls-files '*.cpp' '*.h' | xargs $(BIN)/clang-format --dry-run --Werror
+
+types: setup  ## mypy --strict
+	$(BIN)/mypy
+
+bench: setup  ## The benchmarks; tables go to docs/
+	$(BIN)/python -m benchmarks.gcn --write
+	$(BIN)/python -m benchmarks.aggregation --write
+
+clean:  ## Remove what was built, .venv included
+	rm -rf .venv $(OLDEST_ORT) build dist
