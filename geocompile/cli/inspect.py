@@ -1,0 +1,111 @@
+"""`geocompile inspect`: what a bundle holds, without opening an engine."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from geocompile.bundle import Bundle, load
+from geocompile.cli import tables
+from geocompile.cli.op_counts import count_operators
+from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
+from geocompile.cli.outcome import Outcome, reported
+from geocompile.manifest import Engine
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("inspect", epilog="Example:  geocompile inspect build/gcn --json | jq .digest")(inspect_bundle)
+
+
+@reported
+def inspect_bundle(bundle: BundleArgument, as_json: JsonOption = False, debug: DebugOption = False) -> Outcome:
+    """Show what a bundle holds: inputs, outputs, engines, passes, verification, versions.
+
+    Every file's hash is checked on the way; no engine is opened, and neither torch nor onnxruntime is needed.
+    """
+    opened = load(bundle)
+    content = describe(opened)
+    return Outcome(content, lambda console: draw(console, content, opened))
+
+
+def describe(bundle: Bundle) -> dict[str, Any]:
+    """The bundle as JSON values."""
+    manifest = bundle.manifest.to_json()
+    engines = [_engine(bundle.path, engine, bundle) for engine in bundle.manifest.engines]
+    verification = manifest["verification"]
+    return {
+        "ok": True,
+        "path": str(bundle.path),
+        "digest": bundle.digest,
+        "bytes": sum(record.bytes for record in bundle.manifest.files.values()),
+        **{key: manifest[key] for key in ("model", "created", "geocompile", "inputs", "outputs", "samples", "passes")},
+        "engines": engines,
+        "versions": manifest["versions"],
+        "verified": None if verification is None else verification.get("ok"),
+    }
+
+
+def _engine(folder: Path, engine: Engine, bundle: Bundle) -> dict[str, Any]:
+    files = bundle.manifest.files
+    return {
+        "target": engine.target,
+        "device": engine.device,
+        "file": engine.file,
+        "bytes": sum(files[path].bytes for path in (engine.file, *engine.extra_files)),
+        "libraries": list(engine.libraries),
+        "operators": count_operators(folder / engine.file, engine.target),
+    }
+
+
+def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    console.print(f"[bold]{escape(manifest.model)}[/]  {escape(str(bundle.path))}  {tables.size(content['bytes'])}")
+    console.print(f"[dim]{content['digest']}[/]", soft_wrap=True)
+    console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]\n")
+    _draw_tensors(console, bundle)
+    _draw_engines(console, content["engines"])
+    _draw_passes(console, manifest.passes)
+    console.print(f"verified   {_verification(content['verified'])}", highlight=False)
+    console.print(f"samples    {len(manifest.samples)}", highlight=False)
+    versions = " · ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    console.print(f"versions   {escape(versions)}", highlight=False)
+
+
+def _draw_tensors(console: Console, bundle: Bundle) -> None:
+    rows = tables.table("tensor", "type", "meaning")
+    for spec in bundle.manifest.inputs:
+        meaning = f"values in 0 .. {spec.index_of} - 1" if spec.index_of else ""
+        rows.add_row(f"[cyan]→[/] {escape(spec.name)}", escape(tables.shape(spec)), meaning)
+    for spec in bundle.manifest.outputs:
+        rows.add_row(f"[cyan]←[/] {escape(spec.name)}", escape(tables.shape(spec)), "")
+    console.print(rows)
+
+
+def _draw_engines(console: Console, engines: list[dict[str, Any]]) -> None:
+    rows = tables.table("engine", "device", "file", "size", "operators", right=("size",))
+    for engine in engines:
+        operators = engine["operators"] or {}
+        ours = [f"{name} ×{count}" for name, count in operators.items() if name.startswith("geocompile::")]
+        others = sum(count for name, count in operators.items() if not name.startswith("geocompile::"))
+        text = ", ".join(name.removeprefix("geocompile::") for name in ours) + (f" + {others} standard" if others else "")
+        rows.add_row(engine["target"], engine["device"], engine["file"], tables.size(engine["bytes"]), text or "[dim]–[/]")
+    console.print(rows)
+
+
+def _draw_passes(console: Console, passes: tuple[dict[str, Any], ...]) -> None:
+    if not passes:
+        return
+    done = [f"{entry.get('name')} ({entry.get('changed')})" for entry in passes if entry.get("changed")]
+    idle = [str(entry.get("name")) for entry in passes if not entry.get("changed")]
+    console.print(f"passes     {escape(', '.join(done) or 'nothing to change')}", highlight=False)
+    if idle:
+        console.print(f"[dim]           without effect: {escape(', '.join(idle))}[/]", highlight=False)
+
+
+def _verification(verified: bool | None) -> str:
+    if verified is None:
+        return "[yellow]no[/] (compiled with --no-verify); run: geocompile verify BUNDLE --model MODULE:CALLABLE"
+    return "[green]yes[/], against eager PyTorch when it was compiled" if verified else "[red]failed[/]"

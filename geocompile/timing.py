@@ -1,0 +1,61 @@
+"""Times several ways to do the same thing side by side, so that what disturbs the machine disturbs all of them alike."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+WARM_UP_CALLS = 3
+MIN_ROUNDS = 5
+BURST_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The latencies of one contender, in seconds."""
+
+    p50: float
+    p99: float
+    calls: int
+
+    @staticmethod
+    def of(latencies: list[float]) -> "Timing":
+        """Median and 99th percentile (the slowest call where there are fewer than a hundred)."""
+        ordered = sorted(latencies)
+        return Timing(median(ordered), ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], len(ordered))
+
+
+def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
+    """Call each contender for about `seconds`, in turns.
+
+    A turn is a burst of calls: the first is not counted, because the caches and the worker threads (which ONNX Runtime
+    keeps spinning for a while) are still the previous contender's. The order of the turns is reversed every round.
+
+    Args:
+        contenders: Functions without arguments, by name.
+        seconds: For each contender; at least five rounds are made, however long they take.
+    """
+    for call in contenders.values():
+        for _ in range(WARM_UP_CALLS):
+            call()
+    latencies: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    deadline = time.perf_counter() + seconds * len(contenders)
+    rounds = 0
+    while rounds < MIN_ROUNDS or time.perf_counter() < deadline:
+        for name in order:
+            latencies[name] += _burst(contenders[name])
+        order.reverse()
+        rounds += 1
+    return {name: Timing.of(values) for name, values in latencies.items()}
+
+
+def _burst(call: Callable[[], object]) -> list[float]:
+    call()
+    latencies: list[float] = []
+    end = time.perf_counter() + BURST_SECONDS
+    while not latencies or time.perf_counter() < end:
+        started = time.perf_counter()
+        call()
+        latencies.append(time.perf_counter() - started)
+    return latencies
