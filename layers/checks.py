@@ -1,0 +1,91 @@
+"""Checks of what a layer is given, scriptable, with messages that name the layer and the argument."""
+
+import torch
+from torch import Tensor
+
+
+def check_edge_index(layer: str, edge_index: Tensor) -> None:
+    """Refuse anything but an integer tensor of shape ``[2, num_edges]``.
+
+    Raises:
+        TypeError: ``edge_index`` is not a tensor, or not of dtype int64 or int32.
+        ValueError: its shape is not ``[2, num_edges]``.
+    """
+    if not isinstance(edge_index, Tensor):
+        raise TypeError(
+            f"geocompile.{layer}: edge_index must be a tensor of shape [2, num_edges], got {type(edge_index)}; "
+            "turn a sparse adjacency into edge indices first"
+        )
+    if edge_index.dtype != torch.int64 and edge_index.dtype != torch.int32:
+        raise TypeError(
+            f"geocompile.{layer}: edge_index must be of dtype int64 or int32, got {edge_index.dtype}; "
+            "node numbers are integers: use edge_index.long()"
+        )
+    if edge_index.dim() == 2 and edge_index.size(0) != 2 and edge_index.size(1) == 2:
+        raise ValueError(
+            f"geocompile.{layer}: edge_index must have shape [2, num_edges], got {list(edge_index.shape)}; "
+            "transpose it: edge_index.t()"
+        )
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise ValueError(
+            f"geocompile.{layer}: edge_index must have shape [2, num_edges], got {list(edge_index.shape)}"
+        )
+
+
+def check_features(layer: str, x: Tensor, edge_index: Tensor, channels: int, node_dim: int) -> None:
+    """Refuse node features that are no floating-point tensor ``[num_nodes, channels]`` (or of higher rank).
+
+    Raises:
+        TypeError: ``x`` is not a floating-point tensor.
+        ValueError: its rank, its last dimension or its device do not fit.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"geocompile.{layer}: x must be a tensor of shape [num_nodes, {channels}], got {type(x)}; "
+            "this layer has no bipartite form, use GraphConv for source and target features"
+        )
+    if not x.is_floating_point():
+        raise TypeError(
+            f"geocompile.{layer}: x must be of a floating-point dtype, got {x.dtype}; use x.float()"
+        )
+    if x.dim() < 2 or (channels >= 0 and x.size(-1) != channels):
+        raise ValueError(
+            f"geocompile.{layer}: x must have shape [num_nodes, {channels}], got {list(x.shape)}"
+        )
+    if (node_dim if node_dim >= 0 else node_dim + x.dim()) >= x.dim() - 1:
+        raise ValueError(
+            f"geocompile.{layer}: node_dim={node_dim} is the feature dimension of x with shape {list(x.shape)}"
+        )
+    if x.device != edge_index.device:
+        raise ValueError(
+            f"geocompile.{layer}: x is on {x.device} and edge_index on {edge_index.device}; "
+            "move both to one device"
+        )
+
+
+def edge_weight_as(layer: str, edge_weight: Tensor | None, edge_index: Tensor, x: Tensor) -> Tensor | None:
+    """``edge_weight`` as a ``[num_edges]`` tensor of the dtype of ``x``; ``[num_edges, 1]`` is accepted.
+
+    Raises:
+        TypeError: the weight is boolean or complex.
+        ValueError: it does not have one value per edge, or lies on another device.
+    """
+    if edge_weight is None:
+        return None
+    if edge_weight.dtype == torch.bool or edge_weight.is_complex():
+        raise TypeError(
+            f"geocompile.{layer}: edge_weight must be of a real number dtype, got {edge_weight.dtype}"
+        )
+    num_edges = edge_index.size(1)
+    column = edge_weight.dim() == 2 and edge_weight.size(1) == 1
+    if (edge_weight.dim() != 1 and not column) or edge_weight.size(0) != num_edges:
+        raise ValueError(
+            f"geocompile.{layer}: edge_weight must have shape [{num_edges}], one value for each edge of edge_index, "
+            f"got {list(edge_weight.shape)}"
+        )
+    if edge_weight.device != x.device:
+        raise ValueError(
+            f"geocompile.{layer}: edge_weight is on {edge_weight.device} and x on {x.device}; "
+            "move both to one device"
+        )
+    return edge_weight.reshape(-1).to(x.dtype)

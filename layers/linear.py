@@ -1,0 +1,59 @@
+"""Linear maps with the initialisation of GNN layers, of known or yet unknown input size."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.parameter import UninitializedParameter
+
+
+class Linear(torch.nn.Linear):
+    r"""``x W^T + b`` with Glorot-initialised weight: :math:`U(\pm\sqrt{6 / (in + out)})`, bias 0.
+
+    State dict and mathematics are those of :class:`torch.nn.Linear`.
+    """
+
+    def reset_parameters(self) -> None:
+        glorot_(self.weight)
+        if self.bias is not None:
+            torch.nn.init.zeros_(self.bias)
+
+
+class LazyGlorotLinear(torch.nn.LazyLinear):
+    """:class:`Linear` whose input size is taken from the first input."""
+
+    cls_to_become = Linear  # type: ignore[assignment]
+
+    def reset_parameters(self) -> None:
+        if not isinstance(self.weight, UninitializedParameter):
+            Linear.reset_parameters(self)  # type: ignore[arg-type]
+
+
+def linear(in_channels: int, out_channels: int, bias: bool, glorot: bool = False) -> torch.nn.Linear:
+    """A linear layer; ``in_channels=-1`` takes the input size from the first input.
+
+    Raises:
+        ValueError: a size is negative (other than -1 for ``in_channels``).
+    """
+    if in_channels < -1 or out_channels < 0:
+        raise ValueError(
+            f"geocompile.layers: channels must be non-negative (in_channels=-1 to infer), "
+            f"got in_channels={in_channels}, out_channels={out_channels}"
+        )
+    if in_channels == -1:
+        lazy = LazyGlorotLinear if glorot else torch.nn.LazyLinear
+        return lazy(out_channels, bias=bias)
+    return (Linear if glorot else torch.nn.Linear)(in_channels, out_channels, bias=bias)
+
+
+def glorot_(weight: Tensor) -> None:
+    """Fill the last two dimensions of ``weight`` with U(±sqrt(6 / (fan in + fan out)))."""
+    bound = math.sqrt(6.0 / max(weight.size(-2) + weight.size(-1), 1))
+    with torch.no_grad():
+        weight.uniform_(-bound, bound)
+
+
+def infer_size(module: torch.nn.Linear, x: Tensor) -> None:
+    """Give a lazy linear layer its input size from ``x``, for code that uses its weight without calling it."""
+    if isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
+        module._infer_parameters(module, (x,))  # type: ignore[no-untyped-call]

@@ -1,0 +1,197 @@
+"""TorchScript source for message passing classes, generated from the signatures of their hooks.
+
+TorchScript looks a method up on the class, eager code on the instance. A descriptor tells the two apart: an instance
+gets the plain Python method, the class gets a function without ``**kwargs`` and with every type written out. So neither
+the class nor the model that is scripted is changed. (Returning a new module from ``__prepare_scriptable__`` would
+change it: torch puts that into the parent's ``_modules`` in place.)
+"""
+
+import functools
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from geocompile.layers import propagation
+from geocompile.layers.checks import check_edge_index
+from geocompile.layers.hooks import EMPTY, Argument, Hooks, base_class, hooks_of
+from geocompile.layers.script_source import compile_source, names_in, with_annotations
+from geocompile.layers.script_types import (
+    Calls,
+    Kwarg,
+    is_optional_tensor,
+    is_pair,
+    propagate_kwargs,
+    render,
+)
+
+
+class scripted_from_signatures:
+    """A method that runs as written in eager and, for TorchScript, is the source that :func:`generate` writes."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method = method
+        functools.update_wrapper(self, method)
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is not None:
+            return types.MethodType(self.method, instance)
+        if owner is base_class(owner):
+            return self.method  # the base class has nothing to generate from
+        return generate(owner)[self.method.__name__]
+
+
+class typed_hook:
+    """A hook with every argument annotated, seen by TorchScript only."""
+
+    def __init__(self, hook: str) -> None:
+        self.name = typed_name(hook)
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        functions = {} if instance is not None or owner is base_class(owner) else generate(owner)
+        if self.name not in functions:
+            raise AttributeError(
+                f"{owner.__name__} has no attribute {self.name}; it exists in TorchScript only"
+            )
+        return functions[self.name]
+
+
+def typed_name(hook: str) -> str:
+    """The name of a hook's annotated copy."""
+    return f"_typed_{hook}"
+
+
+@functools.cache
+def generate(cls: type) -> dict[str, Callable[..., Any]]:
+    """The functions that TorchScript compiles for ``cls`` in place of ``propagate`` and of unannotated hooks.
+
+    Raises:
+        TypeError: the hooks and the calls of ``propagate`` do not give every argument one type.
+    """
+    return _Generator(cls).functions()
+
+
+class _Generator:
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.hooks: Hooks = hooks_of(cls)
+        self.calls = Calls(cls)
+        self.kwargs: dict[str, Kwarg] = {k.name: k for k in propagate_kwargs(cls, self.hooks, self.calls)}
+        self.typed: dict[str, Callable[..., Any]] = {}
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        lines = [f"def propagate({self._signature()}):", *("    " + line for line in self._body())]
+        names = {name: getattr(propagation, name) for name in _HELPERS}
+        names.update(check_edge_index=check_edge_index, **vars(typing), Tensor=Tensor)
+        for kwarg in self.kwargs.values():
+            names.update(names_in(kwarg.type))
+        propagate = compile_source(self.cls, "propagate", "\n".join(lines) + "\n", names)
+        return {"propagate": propagate, **self.typed}
+
+    def _signature(self) -> str:
+        size = "List[int]" if self.calls.size_is_list else "Tuple[int, int]"
+        kwargs = [
+            f"{k.name}: {render(k.type)}" + ("" if k.default is EMPTY else f" = {k.default!r}")
+            for k in self.kwargs.values()
+        ]
+        star = ["*"] if kwargs else []
+        return ", ".join(["self", "edge_index: Tensor", f"size: Optional[{size}] = None", *star, *kwargs])
+
+    def _body(self) -> list[str]:
+        lines = [
+            f"check_edge_index({self.cls.__name__!r}, edge_index)",
+            "i, j = ends(self.flow)",
+            "sizes = initial_sizes(size)",
+        ]
+        if self.calls.size_is_list:
+            lines[-1] = "sizes = initial_sizes(None if size is None else (size[0], size[1]))"
+        lines += self._note_sizes()
+        if self.hooks.is_identity or self.hooks.is_fused:
+            lines.append("rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count_at(sizes, i))")
+        if self.hooks.is_identity:
+            source = self._end_of("x", "j", "x_j")
+            lines.append(f"out = gather_reduce({source}, rowptr, col, None, self.node_dim, self._reduce)")
+        elif self.hooks.is_fused:
+            lines.append(f"out = {self._call('message_and_aggregate')}")
+        else:
+            lines.append(f"messages = {self._call('message')}")
+            lines.append(f"out = {self._call('aggregate', 'messages')}")
+        return [*lines, f"return {self._call('update', 'out')}"]
+
+    def _note_sizes(self) -> list[str]:
+        lines: dict[str, None] = {}  # a set that keeps the order
+        for argument in self.hooks.lifted:
+            name, kind = argument.base, self.kwargs[argument.base].type
+            if is_pair(kind):
+                for end in (0, 1):
+                    lines[f"note_size({name!r}, sizes, {end}, {name}[{end}], self.node_dim)"] = None
+            elif kind is Tensor or is_optional_tensor(kind):
+                lines[f"note_size({name!r}, sizes, {argument.name[-1]}, {name}, self.node_dim)"] = None
+        return list(lines)
+
+    def _call(self, hook: str, *first: str) -> str:
+        """The call of a hook, on a copy with annotations where the user's own leaves out a type that is not Tensor."""
+        passed, missing = list(first), {}
+        for argument in self.hooks.called[hook]:
+            expression, kind = self._value(argument)
+            passed.append(f"{argument.name}={expression}")
+            if argument.annotation is EMPTY and kind is not Tensor:
+                missing[argument.name] = kind
+        if not missing:
+            return f"self.{hook}({', '.join(passed)})"
+        self.typed[typed_name(hook)] = with_annotations(self.cls, hook, typed_name(hook), missing)
+        return f"self.{typed_name(hook)}({', '.join(passed)})"
+
+    def _value(self, argument: Argument) -> tuple[str, Any]:
+        """The expression that a hook is given for one argument, and its type."""
+        name = argument.name
+        if name in ("size_i", "size_j", "dim_size"):
+            end = "j" if name == "size_j" else "i"
+            if argument.annotation == typing.Optional[int]:
+                return f"count_at(sizes, {end})", argument.annotation
+            return f"known_count({name!r}, sizes, {end})", int
+        if name in self.hooks.special:
+            return _SPECIAL.get(name, (name, Tensor))
+        kind = self.kwargs[argument.base].type
+        if not argument.is_lifted or not (is_pair(kind) or kind is Tensor or is_optional_tensor(kind)):
+            return argument.base, kind
+        end = name[-1]
+        at_end = f"edge_index[{end}], self.node_dim"
+        if is_optional_tensor(argument.annotation) or (
+            is_optional_tensor(kind) and argument.annotation is EMPTY
+        ):
+            base = argument.base
+            source = f"end_of({base}[0], {base}[1], {end})" if is_pair(kind) else base
+            return f"lift_optional({source}, {at_end})", typing.Optional[Tensor]
+        return f"lift({self._end_of(argument.base, end, name)}, {at_end})", Tensor
+
+    def _end_of(self, base: str, end: str, asked: str) -> str:
+        """The features ``base`` at one end, an error where they are None."""
+        kind = self.kwargs[base].type
+        if is_pair(kind):
+            return f"pick_end({asked!r}, {base}[0], {base}[1], {end})"
+        return f"pick_end({asked!r}, {base}, {base}, {end})" if is_optional_tensor(kind) else base
+
+
+_HELPERS = [
+    "count_at",
+    "end_of",
+    "ends",
+    "gather_reduce",
+    "group_edges",
+    "initial_sizes",
+    "known_count",
+    "lift",
+    "lift_optional",
+    "note_size",
+    "pick_end",
+]
+_SPECIAL = {
+    "edge_index_i": ("edge_index[i]", Tensor),
+    "edge_index_j": ("edge_index[j]", Tensor),
+    "index": ("edge_index[i]", Tensor),
+    "ptr": ("None", typing.Optional[Tensor]),
+    "size": ("sizes", list[int | None]),
+}
