@@ -26,7 +26,9 @@ def infer_types_and_shapes(
         shapes = infer_shapes(inputs, outputs, [_shape_of(type_) for type_ in types])
     except ValueError as error:
         raise onnx.shape_inference.InferenceError(f"{op_type}: {error}") from error
-    element_types = {f.type: t.tensor_type.elem_type for f, t in zip(inputs, types, strict=True) if t is not None}
+    element_types = {
+        f.type: t.tensor_type.elem_type for f, t in zip(inputs, types, strict=True) if t is not None
+    }
     for i in range(context.get_num_outputs()):
         element_type = element_types.get(outputs[i].type, onnx.TensorProto.UNDEFINED)
         context.set_output_type(i, onnx.helper.make_tensor_type_proto(element_type, shapes[i]))

@@ -78,7 +78,9 @@ class OnnxOperator:
             ],
         )
         schema.set_type_and_shape_inference_function(
-            lambda context: infer_types_and_shapes(self.op_type, self.formal_inputs, self.formal_outputs, context)
+            lambda context: infer_types_and_shapes(
+                self.op_type, self.formal_inputs, self.formal_outputs, context
+            )
         )
         return schema
 

@@ -27,7 +27,9 @@ def _operator(reduce: str, permuted: bool) -> OnnxOperator:
     source = "src[perm[p]]" if permuted else "src[p]"
     return OnnxOperator(
         op_type_of(reduce, permuted),
-        inputs="src: T[S, ...], rowptr: I[N + 1], perm: I[E]" if permuted else "src: T[E, ...], rowptr: I[N + 1]",
+        inputs="src: T[S, ...], rowptr: I[N + 1], perm: I[E]"
+        if permuted
+        else "src: T[E, ...], rowptr: I[N + 1]",
         outputs="out: T[N, ...]",
         body=(_PERMUTED if permuted else _IN_ORDER) + ROW_OF_EDGE + COLUMN_SHAPES + reduce_terms(reduce),
         doc=f"out[i] = {reduce.lower()} of {source} over p in [rowptr[i], rowptr[i + 1]).",

@@ -42,7 +42,9 @@ def _batch_ptr(batch: TensorType) -> Any:
     return _geocompile.BatchPtr(batch)
 
 
-def _segment_reduce(src: TensorType, rowptr: TensorType, perm: TensorType | None = None, reduce: str = "sum") -> Any:
+def _segment_reduce(
+    src: TensorType, rowptr: TensorType, perm: TensorType | None = None, reduce: str = "sum"
+) -> Any:
     inputs = _given(src, rowptr, perm)
     return getattr(_geocompile, segment_variants.op_type_of(reduce, perm is not None))(*inputs)
 

@@ -1,0 +1,42 @@
+// The table of op types: signature, attributes and computation of each; the rest of the binding is the same for all.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "call.h"
+
+namespace geocompile::ort_binding {
+
+// An input or output, as in the Python schemas: formals of one type letter share a dtype ('T' values, 'I' indices,
+// 'L' anything), dims are letters of sizes: "N", "N + 1", or "..." for any number of trailing dimensions.
+struct Formal {
+  const char* name;
+  char type;
+  std::vector<const char*> dims;
+};
+
+struct Attribute {
+  const char* name;
+  bool is_integer;
+  double default_value;
+};
+
+struct OpType {
+  std::string name;
+  std::vector<Formal> inputs;
+  std::vector<Formal> outputs;
+  std::vector<Attribute> attributes;
+  std::function<void(const Call&)> compute;  // throws what it refuses
+};
+
+std::vector<OpType> csr_from_coo_types();
+std::vector<OpType> segment_reduce_types();
+std::vector<OpType> gather_segment_reduce_types();
+std::vector<OpType> gcn_norm_types();
+
+// Sets the output shapes that follow from the input shapes; what cannot be told is left open.
+void infer_shapes(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context);
+
+}  // namespace geocompile::ort_binding
