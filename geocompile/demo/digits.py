@@ -9,8 +9,6 @@ from sklearn.datasets import load_digits as _load_images
 
 IMAGE_SIZE = 8
 MAX_INTENSITY = 16.0
-NUM_FEATURES = 3
-NUM_CLASSES = 10
 
 
 @dataclass(frozen=True)
