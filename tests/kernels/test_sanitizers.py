@@ -1,0 +1,52 @@
+"""The kernels alone, without any runtime, under the address, undefined-behaviour and thread sanitizers."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KERNELS = ROOT / "custom_ops/kernels"
+PER_ISA = ("gather_segment_reduce.cpp", "gather_segment_backward.cpp")
+INSTRUCTION_SETS = {"generic": [], "avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4"]}
+
+
+def build(folder: Path, sanitizer: str) -> Path:
+    flags = [
+        "-std=c++17",
+        "-O1",
+        "-g",
+        f"-fsanitize={sanitizer}",
+        "-fno-sanitize-recover=all",
+        f"-I{ROOT / 'custom_ops'}",
+    ]
+    x86 = platform.machine() == "x86_64"
+    objects = []
+
+    def compile_one(source: Path, name: str, *extra: str) -> None:
+        objects.append(str(folder / f"{name}.o"))
+        subprocess.run(["g++", *flags, *extra, "-c", str(source), "-o", objects[-1]], check=True)
+
+    for isa, march in INSTRUCTION_SETS.items() if x86 else [("generic", [])]:
+        for source in PER_ISA:
+            compile_one(KERNELS / "cpu" / source, f"{isa}-{source}", f"-DGEOCOMPILE_ISA={isa}", *march)
+    for source in [
+        *KERNELS.glob("*.cpp"),
+        *KERNELS.glob("cpu/*.cpp"),
+        Path(__file__).with_name("kernel_test.cpp"),
+    ]:
+        if source.name not in PER_ISA:
+            compile_one(source, source.name, *(["-DGEOCOMPILE_X86"] if x86 else []))
+    binary = folder / "kernel_test"
+    subprocess.run(["g++", f"-fsanitize={sanitizer}", *objects, "-pthread", "-o", str(binary)], check=True)
+    return binary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sanitizer", "rounds"), [("address,undefined", "150"), ("thread", "20")])
+def test_kernels_are_clean(sanitizer: str, rounds: str, tmp_path: Path) -> None:
+    binary = build(tmp_path, sanitizer)
+    done = subprocess.run([str(binary), rounds], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() == f"{rounds} rounds passed"
