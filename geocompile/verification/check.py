@@ -10,8 +10,8 @@ from geocompile.verification import bounds
 from geocompile.verification.compare import compare
 from geocompile.verification.drawing import Array
 from geocompile.verification.engines import check_engine, list_engines
-from geocompile.verification.reference import Reference, Truth, first_line
-from geocompile.verification.report import GraphInfo, OutputCheck, Report
+from geocompile.verification.reference import Reference, Truth
+from geocompile.verification.report import GraphInfo, OutputCheck, Report, first_line
 from geocompile.verification.suite import Graph, make_suite
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import numpy as np
 
 from geocompile.errors import MissingRuntimeError
 from geocompile.verification.drawing import Array
-from geocompile.verification.reference import first_line
-from geocompile.verification.report import EngineCheck, GraphCheck, OutputCheck
+from geocompile.verification.report import EngineCheck, GraphCheck, OutputCheck, first_line
 from geocompile.verification.structure import flatten
 from geocompile.verification.suite import Graph
 

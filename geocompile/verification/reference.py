@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from geocompile.verification.drawing import Array
+from geocompile.verification.report import first_line
 from geocompile.verification.structure import flatten
 
 PERTURBATIONS = 2  # further runs per graph with inputs and weights off by one rounding
@@ -118,12 +119,6 @@ class Reference:
     def _fall_back(self, reason: str) -> None:
         self.precision, self.reason = "float32", reason
         self._exact, self._moved = self._copies(None)
-
-
-def first_line(error: BaseException) -> str:
-    """The kind and first line of an error: what a report can show."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _move(inputs: Mapping[str, Array], rng: np.random.Generator, finer: bool) -> dict[str, Array]:

@@ -197,6 +197,12 @@ class Report:
         return report
 
 
+def first_line(error: BaseException) -> str:
+    """The kind and first line of an error: what a report can show."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def _sentence(engine: EngineCheck, graph: GraphCheck, output: OutputCheck) -> str:
     where = f"{engine.engine}: output '{output.output}' on graph '{graph.graph}'"
     if output.problem:

@@ -1,0 +1,256 @@
+"""`compile`: a trained model and example graphs become a verified bundle of engines, in one call."""
+
+import copy
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from geocompile.bundle import Bundle, BundleWriter
+from geocompile.errors import CaptureError, ExportError, GeocompileError, MissingRuntimeError
+from geocompile.exporters import EXPORTERS, CapturedProgram, get_exporter
+from geocompile.exporters import ExportError as EngineError
+from geocompile.manifest import Tolerance
+from geocompile.progress import Progress, or_silent
+from geocompile.report import remove_diagnostics, render, write_diagnostics
+from geocompile.verification.report import Report, first_line
+from geocompile.verification.structure import flatten
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingRuntimeError(
+        f"geocompile.compile needs torch ({error}): pip install 'geocompile[compile]'"
+    ) from None
+
+TARGETS = ("onnx", "torchscript", "aotinductor")
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+def compile(
+    model: torch.nn.Module,
+    examples: Any,
+    targets: Sequence[str] = TARGETS,
+    output: str | Path | None = None,
+    dynamic: Mapping[str, Any] | None = None,
+    passes: Sequence[str] | None = None,
+    verify: bool = True,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Compile a graph neural network into a bundle of engines, and prove that they equal eager PyTorch.
+
+    Everything is written beside `output` and renamed at the end: an error, a failed verification or Ctrl-C
+    leaves a bundle that was there before as it was. A failed verification leaves its report in
+    `<output>.failed`.
+
+    Args:
+        model: A trained model on the CPU, float32 or float64; PyG's layers are taken as they are. It is
+            compiled in eval mode and is not changed.
+        examples: One call of the model (a tuple, a dict by name, a PyG `Data` or `Batch`), or a list of
+            calls. Two examples of different sizes tell which dimensions are dynamic.
+        targets: The engines to make: `onnx`, `torchscript`, `aotinductor`.
+        output: The bundle's folder; `build/<model's class name>` by default. A bundle there is replaced.
+        dynamic: Which dimensions are dynamic, where names and examples do not say it.
+        passes: The passes to run; all by default.
+        verify: Whether to run every engine against eager before the bundle is put in place.
+        progress: Where to report progress; nowhere by default.
+
+    Returns:
+        The bundle, opened.
+
+    Raises:
+        TypeError: The model or an example is of a kind that cannot be compiled.
+        ValueError: A target is unknown, there is no example, the model is not on the CPU or in half
+            precision, or the model itself fails on an example.
+        BundleError: `output` is a file, or a folder that is not a bundle.
+        CaptureError: The model cannot be captured; the message names the line.
+        ExportError: An engine cannot be made.
+        VerificationError: An engine does not equal eager.
+    """
+    from geocompile.examples import normalize_examples
+
+    progress = or_silent(progress)
+    targets = _checked_targets(targets)
+    _check_model(model)
+    calls = [example.tensors for example in normalize_examples(model, examples)]
+    _check_examples(calls)
+    folder = Path("build", type(model).__name__.lower()) if output is None else Path(output)
+    with BundleWriter(folder) as writer:
+        compilation = _Compilation(model, calls, writer, progress)
+        compilation.make(targets, dynamic, passes)
+        report = compilation.verify(folder) if verify else None
+        bundle = compilation.finish(report)
+    remove_diagnostics(folder)
+    return bundle
+
+
+class _Compilation:
+    """One run of `compile`: the model is captured and exported into a staged bundle, verified there, published."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        calls: Sequence[Mapping[str, torch.Tensor]],
+        writer: BundleWriter,
+        progress: Progress,
+    ) -> None:
+        self._model = _copy(model)
+        self._calls = calls
+        self._writer = writer
+        self._progress = progress
+        self._fields: dict[str, Any] = {}
+
+    def make(
+        self, targets: Sequence[str], dynamic: Mapping[str, Any] | None, passes: Sequence[str] | None
+    ) -> None:
+        """Put samples and engines into the staged bundle."""
+        with self._progress.step("running the examples in eager"):
+            results = [_run(self._model, call, k) for k, call in enumerate(self._calls)]
+        program = self._capture(dynamic)
+        program, applied = self._run_passes(program, passes)
+        for call, result in zip(self._calls, results, strict=True):
+            leaves = flatten(result, program.output_structure)
+            outputs = {spec.name: leaf for spec, leaf in zip(program.outputs, leaves, strict=True)}
+            self._writer.add_sample({spec.name: call[spec.name] for spec in program.inputs}, outputs)
+        for target in targets:
+            self._export(program, target)
+        self._fields = {
+            "model": program.model_name,
+            "inputs": program.inputs,
+            "outputs": program.outputs,
+            "output_structure": program.output_structure,
+            "passes": [asdict(result) for result in applied],
+        }
+
+    def verify(self, folder: Path) -> Report:
+        """Verify the staged engines; what is known about a failure is written beside the bundle's place."""
+        from geocompile.verification import verify
+
+        draft = self._writer.draft(**self._fields)
+        report = verify(draft, self._model, progress=self._progress)
+        if not report.ok:
+            place = write_diagnostics(folder, draft.manifest, report)
+            try:
+                report.raise_if_failed()
+            except GeocompileError as error:
+                raise type(error)(f"{error}; the report is in {place}") from None
+        return report
+
+    def finish(self, report: Report | None) -> Bundle:
+        """Write the HTML report and publish the bundle."""
+        if report is not None:
+            self._fields["verification"] = report.to_json()
+            self._fields["tolerances"] = {
+                name: Tolerance(atol=bound, rtol=0.0) for name, bound in report.tolerances.items()
+            }
+        with self._progress.step("writing the bundle"):
+            draft = self._writer.draft(**self._fields)
+            html = render(draft.manifest, report)
+            (self._writer.folder / "report.html").write_text(html, encoding="utf-8")
+            return self._writer.finish(**self._fields)
+
+    def _capture(self, dynamic: Mapping[str, Any] | None) -> CapturedProgram:
+        from geocompile.capture import capture
+        from geocompile.examples import Example
+
+        examples = [Example(dict(call)) for call in self._calls]
+        with self._progress.step("capturing the model"), _pyg_capturing():
+            program: CapturedProgram = capture(_with_own_layers(self._model), examples, dynamic=dynamic)
+        program.model_name = type(self._model).__name__
+        return program
+
+    def _run_passes(
+        self, program: CapturedProgram, passes: Sequence[str] | None
+    ) -> tuple[CapturedProgram, list[Any]]:
+        from geocompile.passes import run_passes
+
+        with self._progress.step("running the passes"):
+            return run_passes(program, passes)
+
+    def _export(self, program: CapturedProgram, target: str) -> None:
+        with self._progress.step(f"exporting {target}"):
+            try:
+                self._writer.add_engine(get_exporter(target)(program, self._writer.folder))
+            except EngineError as error:
+                raise ExportError(str(error)) from error
+
+
+def _checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
+    names = (targets,) if isinstance(targets, str) else tuple(dict.fromkeys(targets))
+    unknown = [name for name in names if name not in EXPORTERS]
+    if unknown or not names:
+        given = f"unknown target {unknown[0]!r}" if unknown else "no target given"
+        raise ValueError(f"geocompile.compile: {given}, choose from: {', '.join(EXPORTERS)}")
+    return names
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, torch.nn.Module):
+        hint = "; give an instance, not the class" if isinstance(model, type) else ""
+        given = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"geocompile.compile: model must be a torch.nn.Module, got {given}{hint}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "geocompile.compile: model is a TorchScript module; give the Python module it was made from"
+        )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if torch.nn.parameter.is_lazy(tensor):
+            raise ValueError(
+                f"geocompile.compile: parameter '{name}' has no shape yet; run the model once on an example"
+            )
+        _check_tensor(f"parameter '{name}'", tensor, "call model.cpu() first", "call model.float() first")
+
+
+def _check_examples(calls: Sequence[Mapping[str, torch.Tensor]]) -> None:
+    for k, call in enumerate(calls):
+        for name, tensor in call.items():
+            _check_tensor(f"example {k}: '{name}'", tensor, "move it with .cpu()", "convert it with .float()")
+
+
+def _check_tensor(what: str, tensor: torch.Tensor, move: str, widen: str) -> None:
+    if tensor.device.type != "cpu":
+        raise ValueError(f"geocompile.compile: {what} is on {tensor.device}, expected the CPU; {move}")
+    if tensor.dtype in _HALVES:
+        raise ValueError(
+            f"geocompile.compile: {what} is {tensor.dtype}, expected float32 or float64; {widen}"
+        )
+
+
+def _copy(model: torch.nn.Module) -> torch.nn.Module:
+    try:
+        return copy.deepcopy(model).eval()
+    except (RuntimeError, TypeError) as error:  # a tensor with a graph behind it, a lock, an open file
+        raise CaptureError(
+            f"geocompile.compile: {type(model).__name__} cannot be copied ({first_line(error)}); "
+            "tensors that it keeps outside its parameters and buffers must be detached"
+        ) from error
+
+
+def _run(model: torch.nn.Module, call: Mapping[str, torch.Tensor], number: int) -> Any:
+    try:
+        with torch.no_grad():
+            return model(**call)
+    except Exception as error:  # whatever the user's model raises on the user's own example
+        raise ValueError(
+            f"geocompile.compile: the model itself fails on example {number}: {first_line(error)}"
+        ) from error
+
+
+def _with_own_layers(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of the model to capture, with geocompile layers in place of PyG's."""
+    if "torch_geometric" not in sys.modules:
+        return copy.deepcopy(model)
+    from geocompile.pyg import from_pyg
+
+    return from_pyg(copy.deepcopy(model))
+
+
+def _pyg_capturing() -> AbstractContextManager[Any]:
+    """What replaces PyG's functions by geocompile operators while the capture runs, where PyG is in use at all."""
+    if "torch_geometric" not in sys.modules:
+        return nullcontext()
+    from geocompile.pyg import capturing
+
+    return capturing()
