@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
 from geocompile.capture.checks import names_of_symbols, raise_if_failed
-from geocompile.capture.describe import Names, input_nodes, output_names, output_structure, output_values
+from geocompile.capture.describe import Names, input_nodes, output_values
 from geocompile.capture.dimensions import Dims, name_dimensions, trace_inputs
 from geocompile.capture.indices import index_of
+from geocompile.capture.structure import output_names
 from geocompile.capture.tracing import trace
 from geocompile.errors import CaptureError
 from geocompile.examples import Example
@@ -44,12 +46,17 @@ def capture(
     parameters = {size for tensor in [*model.parameters(), *model.buffers()] for size in tensor.shape}
     inputs = trace_inputs(largest, dims, parameters)
     sizes = {inputs[name].size(k): symbol for name, named in dims.items() for k, symbol in named.items()}
-    exported = raise_if_failed(trace(model, inputs, dims), sizes, model_name)
-    return _describe(exported, dims, sizes, model_name)
+    traced = trace(model, inputs, dims)
+    exported = raise_if_failed(traced, sizes, model_name)
+    return _describe(exported, traced.structure, dims, sizes, model_name)
 
 
 def _describe(
-    exported: torch.export.ExportedProgram, dims: Dims, sizes: dict[int, str], model_name: str
+    exported: torch.export.ExportedProgram,
+    structure: dict[str, Any],
+    dims: Dims,
+    sizes: dict[int, str],
+    model_name: str,
 ) -> CapturedProgram:
     nodes = input_nodes(exported)
     shape_env = _shape_env(nodes[next(name for name, named in dims.items() if named)])
@@ -62,7 +69,6 @@ def _describe(
                     f"geocompile.capture: {model_name} fixes dimension {k} of '{spec.name}' ({symbol}) to {spec.shape[k]}; "
                     f"if it never varies say so: dynamic={{'{spec.name}': {{...}}}} without dimension {k}"
                 )
-    structure = output_structure(exported, model_name)
     taken = {spec.name for spec in inputs}
     outputs = zip(output_names(structure, taken), output_values(exported), strict=True)
     return CapturedProgram(

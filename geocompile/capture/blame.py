@@ -44,10 +44,10 @@ class Place:
         return f"{self.file}:{self.line} in {self.function}" + (f": `{code}`" if code else "")
 
 
-def user_frame(frame: FrameType | None) -> Place | None:
+def user_place(frame: FrameType | None) -> Place | None:
     """The innermost line of user code, going outwards from `frame` to where the tracer calls the model."""
     fallback: Place | None = None
-    while frame is not None and frame.f_code.co_filename != _TRACER:
+    while frame is not None and not _is_call_of_model(frame.f_code.co_filename, frame.f_code.co_name):
         rank = _rank(frame.f_code.co_filename)
         if rank == 0:
             return Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
@@ -72,7 +72,7 @@ def blame_exception(error: BaseException) -> Place | None:
 
 def _inside_model(frames: list[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
     """The part of a traceback below the tracer's call of the model."""
-    calls = [k for k, frame in enumerate(frames) if frame.filename == _TRACER]
+    calls = [k for k, frame in enumerate(frames) if _is_call_of_model(frame.filename, frame.name)]
     return frames[calls[-1] + 1 :] if calls else []
 
 
@@ -92,6 +92,10 @@ def explain(error: BaseException, model_name: str) -> str:
 def called_from_torch(frame: FrameType | None) -> bool:
     """Whether the code at `frame` is torch's own."""
     return frame is not None and _rank(frame.f_code.co_filename) == 2
+
+
+def _is_call_of_model(filename: str, function: str) -> bool:
+    return filename == _TRACER and function == "call"
 
 
 def _first_line(error: BaseException) -> str:

@@ -41,6 +41,8 @@ def raise_if_failed(trace: Trace, sizes: dict[int, str], model_name: str) -> tor
     Raises:
         CaptureError: The trace failed, a dimension was fixed, or a branch on a size remains.
     """
+    if isinstance(trace.error, CaptureError):
+        raise trace.error
     frozen = next((text for branch in trace.branches if (text := _assumption(branch, sizes))), None)
     constrained = trace.error is None or type(trace.error).__name__ in ("UserError", "ConstraintViolationError")
     if frozen is not None and constrained:

@@ -58,7 +58,6 @@ def index_of(node: Node, names: Names) -> str | None:
             if user.op == "call_function":
                 found |= _bounds(source, user, names)
                 pending += _carriers(source, user)
-    found.discard("")
     return found.pop() if len(found) == 1 else None
 
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import logging
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_config
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from geocompile.capture.blame import Place, called_from_torch, user_frame
+from geocompile.capture.blame import Place, called_from_torch, user_place
+from geocompile.capture.structure import structure_of
 
 _TRACING = threading.Lock()  # torch.export and the hooks below change state of the whole process
+_RELATIONS = {
+    "__eq__": sympy.Eq,
+    "__ne__": sympy.Ne,
+    "__lt__": sympy.Lt,
+    "__le__": sympy.Le,
+    "__gt__": sympy.Gt,
+    "__ge__": sympy.Ge,
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class Trace:
     """What came of a trace: a program or the error, and the decisions made on the way."""
 
     exported: torch.export.ExportedProgram | None = None
+    structure: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
     branches: list[Branch] = field(default_factory=list)
 
@@ -53,25 +65,30 @@ def trace(model: nn.Module, inputs: dict[str, Tensor], dims: dict[str, dict[int,
         stack.enter_context(symbolic_config.patch(backed_size_oblivious=True))
         stack.enter_context(_watching(result.branches))
         stack.enter_context(_quiet())
+        stack.enter_context(torch.no_grad())
         try:
             result.exported = torch.export.export(
-                _as_function_of(model, list(inputs)), tuple(inputs.values()), dynamic_shapes=shapes, strict=False
+                _as_function_of(model, list(inputs), result), tuple(inputs.values()), dynamic_shapes=shapes, strict=False
             )
         except Exception as error:  # whatever stopped the trace is explained by the caller
             result.error = error
     return result
 
 
-def _as_function_of(model: nn.Module, names: list[str]) -> nn.Module:
-    """The same module (same parameters, same submodules) whose forward takes just `names`, positionally.
+def _as_function_of(model: nn.Module, names: list[str], result: Trace) -> nn.Module:
+    """The same module (same parameters, same submodules) from just the tensors `names` to a flat tuple of tensors.
 
-    Optional arguments that no example gives thereby vanish, and an engine's inputs are a plain list.
+    Optional arguments that no example gives thereby vanish, and an engine's inputs and outputs are plain lists; how
+    the outputs make up the model's result is noted in `result`.
     """
     view = copy.copy(model)
     forward = model.forward
 
-    def call(*args: Tensor) -> Any:
-        return forward(**dict(zip(names, args, strict=True)))
+    def call(*args: Tensor) -> tuple[Tensor, ...]:
+        output = forward(**dict(zip(names, args, strict=True)))
+        tensors: list[Tensor] = []
+        result.structure = structure_of(output, tensors, type(model).__name__)
+        return tuple(tensors)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     call.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
@@ -94,26 +111,70 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 def _watching(branches: list[Branch]) -> Iterator[None]:
     """Records each decision on a size: guards, and the answers that leave no guard.
 
-    `backed_size_oblivious` answers a plain `if x.size(0) == 0` with no, and leaves no trace of it.
+    The tracer takes a size to be positive and answers a plain `if x.size(0) == 0` with no, without a trace of it; so
+    comparisons are watched where they are made.
     """
-    plain_bool, plain_evaluate = torch.SymBool.__bool__, ShapeEnv.evaluate_expr
+    with ExitStack() as stack:
+        for name, relation in _RELATIONS.items():
+            stack.enter_context(_watched_comparison(name, relation, branches))
+        stack.enter_context(_watched_bool(branches))
+        stack.enter_context(_watched_guards(branches))
+        yield
 
-    def watched_bool(self: torch.SymBool) -> bool:
-        answer = plain_bool(self)
+
+def _watched_comparison(name: str, relation: Any, branches: list[Branch]) -> AbstractContextManager[None]:
+    compare = getattr(torch.SymInt, name)
+
+    def watched(self: torch.SymInt, other: Any) -> Any:
+        answer = compare(self, other)
+        frame = sys._getframe(1)
+        if isinstance(other, (int, torch.SymInt)) and not called_from_torch(frame):
+            folded = answer if isinstance(answer, bool) else answer.node.expr
+            if folded in (True, False, sympy.true, sympy.false):
+                right = other.node.expr if isinstance(other, torch.SymInt) else other
+                condition = relation(self.node.expr, right, evaluate=False)
+                branches.append(Branch(condition, bool(folded), user_place(frame), self.node.shape_env))
+        return answer
+
+    return _replaced(torch.SymInt, name, watched)
+
+
+def _watched_bool(branches: list[Branch]) -> AbstractContextManager[None]:
+    decide, is_nonzero = torch.SymBool.__bool__, torch.SymInt.__bool__
+
+    def watched(self: torch.SymBool) -> bool:
+        condition = self.node.expr
+        answer = decide(self)
         frame = sys._getframe(1)
         if not called_from_torch(frame):
-            branches.append(Branch(self.node.expr, answer, user_frame(frame), self.node.shape_env))
+            branches.append(Branch(condition, answer, user_place(frame), self.node.shape_env))
         return answer
 
-    def watched_evaluate(self: ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
+    def watched_nonzero(self: torch.SymInt) -> bool:
+        answer = is_nonzero(self)
+        frame = sys._getframe(1)
+        if not called_from_torch(frame):
+            condition = sympy.Ne(self.node.expr, 0, evaluate=False)
+            branches.append(Branch(condition, answer, user_place(frame), self.node.shape_env))
+        return answer
+
+    stack = ExitStack()
+    stack.enter_context(_replaced(torch.SymBool, "__bool__", watched))
+    stack.enter_context(_replaced(torch.SymInt, "__bool__", watched_nonzero))
+    return stack
+
+
+def _watched_guards(branches: list[Branch]) -> AbstractContextManager[None]:
+    evaluate = ShapeEnv.evaluate_expr
+
+    def watched(self: ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
         known = len(self.guards)
-        answer = plain_evaluate(self, expression, *args, **kwargs)
+        answer = evaluate(self, expression, *args, **kwargs)
         if len(self.guards) > known:
-            branches.append(Branch(self.guards[-1].expr, True, user_frame(sys._getframe(1)), self))
+            branches.append(Branch(self.guards[-1].expr, True, user_place(sys._getframe(1)), self))
         return answer
 
-    with _replaced(torch.SymBool, "__bool__", watched_bool), _replaced(ShapeEnv, "evaluate_expr", watched_evaluate):
-        yield
+    return _replaced(ShapeEnv, "evaluate_expr", watched)
 
 
 @contextmanager
@@ -129,13 +190,11 @@ def _replaced(owner: Any, name: str, value: Callable[..., Any]) -> Iterator[None
 @contextmanager
 def _quiet() -> Iterator[None]:
     """torch logs and prints pages about an error that is reported in three lines here."""
-    logger = logging.getLogger("torch")
-    disabled = logging.root.manager.disable
+    level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(disabled)
-        logger.disabled = False
+        logging.disable(level)
