@@ -47,7 +47,7 @@ class BundleWriter:
         self._staging = StagingFolder(Path(output))
         self._engines: list[Engine] = []
         self._samples: list[str] = []
-        self._hashed: dict[Path, tuple[int, FileRecord]] = {}
+        self._hashed: dict[Path, tuple[tuple[int, int], FileRecord]] = {}
 
     @property
     def folder(self) -> Path:
@@ -154,9 +154,9 @@ class BundleWriter:
 
     def _record(self, path: Path) -> FileRecord:
         """The file's record; one that has not changed since the draft is not hashed again."""
-        changed = path.stat().st_mtime_ns
-        if path not in self._hashed or self._hashed[path][0] != changed:
-            self._hashed[path] = (changed, file_record(path))
+        state = (path.stat().st_mtime_ns, path.stat().st_size)
+        if path not in self._hashed or self._hashed[path][0] != state:
+            self._hashed[path] = (state, file_record(path))
         return self._hashed[path][1]
 
 
