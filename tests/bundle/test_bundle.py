@@ -44,7 +44,12 @@ def test_loaded_bundle_equals_the_written_one(bundle: Bundle) -> None:
     assert loaded.targets == ("onnx",)
     assert loaded.manifest.geocompile == geocompile.__version__
     assert loaded.manifest.inputs == handmade.FIELDS["inputs"]
-    assert {"model.onnx", "run.py", "samples/0.safetensors", "cpp/CMakeLists.txt"} <= loaded.manifest.files.keys()
+    assert {
+        "model.onnx",
+        "run.py",
+        "samples/0.safetensors",
+        "cpp/CMakeLists.txt",
+    } <= loaded.manifest.files.keys()
 
 
 def test_public_load_is_this_one(bundle: Bundle) -> None:
@@ -188,7 +193,9 @@ class Bomb:
         return os.mkdir, ("unpickled",)
 
 
-def test_pickled_sample_is_not_opened(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_sample_is_not_opened(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     data = pickle.dumps(Bomb())
     (bundle.path / "samples/0.safetensors").write_bytes(data)
@@ -210,12 +217,22 @@ HOSTILE_SAFETENSORS = {
     "header is no JSON": (4).to_bytes(8, "little") + b"nope",
     "header is deeply nested": (20_000).to_bytes(8, "little") + b"[" * 20_000,
     "offsets outside": header({"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [0, 2**50]}}),
-    "offsets reversed": header({"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [16, 0]}}, b"\0" * 16),
-    "offsets negative": header({"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [-16, 0]}}, b"\0" * 16),
-    "shape overflows": header({"in.x": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 16]}}, b"\0" * 16),
-    "shape and size differ": header({"in.x": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 16]}}, b"\0" * 16),
+    "offsets reversed": header(
+        {"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [16, 0]}}, b"\0" * 16
+    ),
+    "offsets negative": header(
+        {"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [-16, 0]}}, b"\0" * 16
+    ),
+    "shape overflows": header(
+        {"in.x": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 16]}}, b"\0" * 16
+    ),
+    "shape and size differ": header(
+        {"in.x": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 16]}}, b"\0" * 16
+    ),
     "unknown dtype": header({"in.x": {"dtype": "X9", "shape": [1, 4], "data_offsets": [0, 16]}}, b"\0" * 16),
-    "tensor missing": header({"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [0, 16]}}, b"\0" * 16),
+    "tensor missing": header(
+        {"in.x": {"dtype": "F32", "shape": [1, 4], "data_offsets": [0, 16]}}, b"\0" * 16
+    ),
     "other dtype": header({"in.x": {"dtype": "F64", "shape": [1, 2], "data_offsets": [0, 16]}}, b"\0" * 16),
     "other rank": header({"in.x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}, b"\0" * 16),
 }
@@ -241,11 +258,17 @@ def test_torch_tensors_make_the_same_sample(tmp_path: Path) -> None:
     outputs = handmade.expected(**inputs)
     with BundleWriter(tmp_path / "b") as writer:
         writer.add_sample(
-            {name: torch.from_numpy(value).requires_grad_(value.dtype == np.float32) for name, value in inputs.items()},
+            {
+                name: torch.from_numpy(value).requires_grad_(value.dtype == np.float32)
+                for name, value in inputs.items()
+            },
             {name: torch.from_numpy(value) for name, value in outputs.items()},
         )
         bundle = writer.finish(**handmade.FIELDS)
-    save_file({f"in.{k}": v for k, v in inputs.items()} | {f"out.{k}": v for k, v in outputs.items()}, tmp_path / "s")
+    save_file(
+        {f"in.{k}": v for k, v in inputs.items()} | {f"out.{k}": v for k, v in outputs.items()},
+        tmp_path / "s",
+    )
     assert (bundle.path / "samples/0.safetensors").read_bytes() == (tmp_path / "s").read_bytes()
 
 

@@ -15,11 +15,17 @@ from geocompile.manifest import Engine, FileRecord, Manifest, Tolerance, check_r
 HASH = "0" * 64
 MANIFEST = Manifest(
     model="GCN",
-    inputs=(TensorSpec("x", "float32", ("num_nodes", 4)), TensorSpec("batch", "int64", ("num_nodes",), "num_graphs")),
+    inputs=(
+        TensorSpec("x", "float32", ("num_nodes", 4)),
+        TensorSpec("batch", "int64", ("num_nodes",), "num_graphs"),
+    ),
     outputs=(TensorSpec("out", "float64", ("num_graphs", 2)),),
     output_structure={"kind": "list", "items": [{"kind": "tensor", "index": 0}, {"kind": "none"}]},
     engines=(Engine("onnx", "cpu", "model.onnx", ("model.onnx.data",), ("lib/ops.so",), {"opset": 20}),),
-    files={name: FileRecord(HASH, 3) for name in ("model.onnx", "model.onnx.data", "lib/ops.so", "samples/0.safetensors")},
+    files={
+        name: FileRecord(HASH, 3)
+        for name in ("model.onnx", "model.onnx.data", "lib/ops.so", "samples/0.safetensors")
+    },
     samples=("samples/0.safetensors",),
     tolerances={"out": Tolerance(1e-9, 1e-6)},
     versions={"numpy": "2.0"},
@@ -89,7 +95,11 @@ def test_newer_schema_names_the_version_that_reads_it() -> None:
         ("inputs/1/shape", [1.5], r"'inputs\[1\].shape'"),
         ("inputs/1/name", "x", "'inputs' has two entries of one name"),
         ("engines/0/file", None, r"'engines\[0\].file' must be a string, got null"),
-        ("engines/0/file", "other.onnx", "the onnx engine names 'other.onnx', which is not listed under 'files'"),
+        (
+            "engines/0/file",
+            "other.onnx",
+            "the onnx engine names 'other.onnx', which is not listed under 'files'",
+        ),
         ("engines/0/file", "model.pkl", "'model.pkl' is none of .onnx, .ts, .pt2, .plan"),
         ("engines/0/libraries", ["lib/evil.so"], "'lib/evil.so', which is not listed"),
         ("engines/0/libraries", [1], r"'engines\[0\].libraries' must hold strings"),
@@ -101,7 +111,11 @@ def test_newer_schema_names_the_version_that_reads_it() -> None:
         ("samples", ["samples/1.safetensors"], "'samples/1.safetensors', which is not listed"),
         ("tolerances/out/atol", -1.0, "'tolerances.out.atol' must be a finite number of at least 0"),
         ("tolerances/out/rtol", "1", "'tolerances.out.rtol' must be a number"),
-        ("output_structure", {"kind": "set"}, "'output_structure.kind' must be tensor, tuple, list, dict or none"),
+        (
+            "output_structure",
+            {"kind": "set"},
+            "'output_structure.kind' must be tensor, tuple, list, dict or none",
+        ),
         ("output_structure", {"kind": "tensor", "index": 1}, "must be below the number of outputs, 1, got 1"),
         ("output_structure", {"kind": "tuple"}, "'output_structure.items' is missing"),
         ("verification", [1], "'verification' must be an object, got list"),
@@ -113,7 +127,9 @@ def test_wrong_field_is_named(path: str, value: Any, message: str) -> None:
     assert len(str(caught.value).splitlines()) <= 2
 
 
-@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "", "C:x", "a\\b", "a\x00b", "a\nb"])
+@pytest.mark.parametrize(
+    "path", ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "", "C:x", "a\\b", "a\x00b", "a\nb"]
+)
 def test_path_that_could_leave_the_folder_is_refused(path: str) -> None:
     with pytest.raises(BundleError, match="not a plain path inside the bundle"):
         check_relative(path)
@@ -123,7 +139,9 @@ def test_path_that_could_leave_the_folder_is_refused(path: str) -> None:
         Manifest.from_json(values)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 100_000, b'{"schema_version": 1e999}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b"[" * 100_000, b'{"schema_version": 1e999}']
+)
 def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
     with pytest.raises(BundleError, match=r"manifest\.json"):
         Manifest.from_bytes(data)

@@ -92,7 +92,10 @@ def test_foreign_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_that_became_foreign_meanwhile_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is not empty and not a bundle"), BundleWriter(tmp_path / "b") as writer:
+    with (
+        pytest.raises(BundleError, match="is not empty and not a bundle"),
+        BundleWriter(tmp_path / "b") as writer,
+    ):
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / "thesis.tex").write_text("mine")
         writer.finish(**handmade.FIELDS)
@@ -120,7 +123,9 @@ def test_draft_is_a_bundle_before_it_is_finished(tmp_path: Path) -> None:
         assert load(writer.folder) == draft
         assert len(draft.samples()) == 1
         (writer.folder / "report.html").write_text("<p>well")
-        bundle = writer.finish(**handmade.FIELDS, verification={"ok": True}, tolerances={"out": Tolerance(1.0, 0.0)})
+        bundle = writer.finish(
+            **handmade.FIELDS, verification={"ok": True}, tolerances={"out": Tolerance(1.0, 0.0)}
+        )
     assert load(tmp_path / "gcn") == bundle
     assert "report.html" in bundle.manifest.files
     assert bundle.manifest.tolerances["out"] == Tolerance(1.0, 0.0)
