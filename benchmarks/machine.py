@@ -1,0 +1,58 @@
+"""What the machine and this process use: memory peaks, the allocator's mode, the hardware for a table's heading."""
+
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+# glibc hands large freed blocks back to the system, so that whoever allocates most pays most page faults. Services
+# often keep memory instead; both modes are measured, and every table says which.
+ALLOCATOR_MODES = {
+    "retained": {
+        "MALLOC_MMAP_THRESHOLD_": str(2**32),
+        "MALLOC_TRIM_THRESHOLD_": str(2**36),
+        "MALLOC_TOP_PAD_": "67108864",
+    },
+    "stock": {},
+}
+
+
+def environment(mode: str, threads: int) -> dict[str, str]:
+    """The environment of a worker process."""
+    return {
+        **os.environ,
+        **ALLOCATOR_MODES[mode],
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+    }
+
+
+def resident_bytes() -> int:
+    """Memory that this process has in RAM now."""
+    return _status("VmRSS")
+
+
+def reset_peak() -> None:
+    """Start a new measurement of the peak."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """The most memory that this process had in RAM since `reset_peak`."""
+    return _status("VmHWM")
+
+
+def _status(field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise RuntimeError(f"/proc/self/status has no {field}: peak memory is measured on Linux only")
+    return int(found[1]) * 1024
+
+
+def describe(threads: int) -> str:
+    """One line for the top of a table."""
+    name = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    packages = ", ".join(f"{p} {version(p)}" for p in ("torch", "torch_geometric", "onnxruntime"))
+    processor = name[1] if name else platform.processor()
+    return f"{processor}, {threads} threads, Python {platform.python_version()}, {packages}"
