@@ -1,4 +1,4 @@
-"""Times several ways to do the same thing side by side, so that what disturbs the machine disturbs all of them alike."""
+"""Times several ways to do the same thing side by side, so that what disturbs the machine disturbs them alike."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ app = typer.Typer(
     name="geocompile",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done · 1 the job failed (a verification, say) · 2 wrong usage or input · "
@@ -31,7 +31,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """Compile trained graph neural networks into verified engines.
@@ -39,6 +40,6 @@ def root(
     A trained PyTorch Geometric model goes in; a folder (the bundle) comes out, with ONNX, TorchScript and AOTInductor
     engines that were shown to equal eager PyTorch, and the operator libraries that they need.
 
-    Start with [bold]geocompile demo[/] to see the whole road on real data, or [bold]geocompile doctor[/] to see what is
-    installed. Every command takes [bold]--json[/] for scripts and [bold]--help[/] for examples.
+    Start with `geocompile demo` to see the whole road on real data, or `geocompile doctor` to see what is
+    installed. Every command takes `--json` for scripts and `--help` for examples.
     """

@@ -12,7 +12,15 @@ from rich.markup import escape
 
 from geocompile.bundle import Bundle, load
 from geocompile.cli import tables
-from geocompile.cli.options import BundleArgument, DebugOption, JsonOption, ModelOption, TargetsOption, ThreadsOption, WeightsOption
+from geocompile.cli.options import (
+    BundleArgument,
+    DebugOption,
+    JsonOption,
+    ModelOption,
+    TargetsOption,
+    ThreadsOption,
+    WeightsOption,
+)
 from geocompile.cli.outcome import InputError, Outcome, reported
 from geocompile.cli.terminal_progress import TerminalProgress
 from geocompile.timing import Timing, time_side_by_side
@@ -21,7 +29,7 @@ EPILOG = """Examples:
 
 geocompile bench build/gcn
 
-geocompile bench build/gcn --model train:make_model --weights gcn.safetensors    # eager as well
+geocompile bench build/gcn --model train:make_model --weights gcn.safetensors
 
 geocompile bench build/gcn --input big.npz --target onnx --num-threads 1 --json
 """
@@ -41,7 +49,10 @@ def bench(
     input: Annotated[
         list[Path] | None,
         typer.Option(
-            "--input", metavar="FILE", help="Time this graph (.npz, .safetensors) in place of the bundle's samples.", show_default=False
+            "--input",
+            metavar="FILE",
+            help="Time this graph (.npz, .safetensors) in place of the bundle's samples.",
+            show_default=False,
         ),
     ] = None,
     model: ModelOption = None,
@@ -79,12 +90,22 @@ def draw(console: Console, results: list[dict[str, Any]]) -> None:
     """Print one table per graph."""
     for result in results:
         sizes = ", ".join(f"{name} = {value:,}" for name, value in result["sizes"].items())
-        rows = tables.table("engine", "p50", "p99", "speed", "calls", title=f"{result['graph']}  {sizes}", right=("p50", "p99", "speed", "calls"))
+        rows = tables.table(
+            "engine",
+            "p50",
+            "p99",
+            "speed",
+            "calls",
+            title=f"{result['graph']}  {sizes}",
+            right=("p50", "p99", "speed", "calls"),
+        )
         slowest = max(row["p50"] for row in result["engines"])
         reference = next((row["p50"] for row in result["engines"] if row["engine"] == "eager"), slowest)
         for row in result["engines"]:
             p50, p99 = tables.milliseconds(row["p50"]), tables.milliseconds(row["p99"])
-            rows.add_row(escape(row["engine"]), p50, p99, f"{reference / row['p50']:.1f}×", f"{row['calls']:,}")
+            rows.add_row(
+                escape(row["engine"]), p50, p99, f"{reference / row['p50']:.1f}x", f"{row['calls']:,}"
+            )
         console.print(rows)
 
 
@@ -100,7 +121,9 @@ def _graphs(bundle: Bundle, files: list[Path]) -> dict[str, dict[str, Any]]:
 
 
 def _contenders(bundle: Bundle, targets: list[str], num_threads: int | None) -> dict[str, Contender]:
-    contenders: dict[str, Contender] = {name: bundle.session(name, num_threads=num_threads) for name in targets}
+    contenders: dict[str, Contender] = {
+        name: bundle.session(name, num_threads=num_threads) for name in targets
+    }
     if not contenders:
         raise InputError("the bundle has no engine: compile it anew")
     return contenders

@@ -14,9 +14,11 @@ from geocompile.cli.terminal_progress import TerminalProgress
 
 EPILOG = """Examples:
 
-geocompile compile train:make_model --weights gcn.safetensors --example small.npz --example large.npz --output build/gcn
+geocompile compile train:make_model --example train:graphs --output build/gcn
 
-geocompile compile train:make_model --weights gcn.pt --example train:example_graphs --target onnx --output build/gcn
+geocompile compile train:GCN --weights gcn.pt --example a.npz --example b.npz --output build/gcn
+
+geocompile compile train:GCN --example a.npz --dynamic x=num_nodes,16 --output build/gcn
 """
 
 
@@ -38,7 +40,12 @@ def compile_model(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", metavar="FOLDER", help="The bundle to write; an older bundle is replaced.", show_default=False),
+        typer.Option(
+            "--output",
+            metavar="FOLDER",
+            help="The bundle to write; an older bundle is replaced.",
+            show_default=False,
+        ),
     ],
     example: ExamplesOption = None,
     weights: WeightsOption = None,
@@ -54,9 +61,16 @@ def compile_model(
     ] = None,
     no_pass: Annotated[
         list[str] | None,
-        typer.Option("--no-pass", metavar="NAME", help="Leave out this graph pass; repeat for more.", show_default=False),
+        typer.Option(
+            "--no-pass",
+            metavar="NAME",
+            help="Leave out this graph pass; repeat for more.",
+            show_default=False,
+        ),
     ] = None,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare the engines with eager.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not compare the engines with eager.")
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> Outcome:
@@ -87,7 +101,11 @@ def compile_model(
 
     def draw(console: Console) -> None:
         draw_bundle(console, content, bundle)
-        console.print(f"\nNext:  geocompile run {bundle.path} --input graph.npz --output out.npz", highlight=False, soft_wrap=True)
+        console.print(
+            f"\nNext:  geocompile run {bundle.path} --input graph.npz --output out.npz",
+            highlight=False,
+            soft_wrap=True,
+        )
 
     return Outcome(content, draw)
 
@@ -103,7 +121,9 @@ def parse_dynamic(entries: list[str]) -> dict[str, dict[int, str]] | None:
         name, equals, sizes = entry.partition("=")
         parts = [part.strip() for part in sizes.split(",")]
         if not equals or not name or not all(part.isdigit() or part.isidentifier() for part in parts):
-            raise InputError(f"--dynamic {entry!r} must read INPUT=SIZES, such as x=num_nodes,16 or edge_index=2,num_edges")
+            raise InputError(
+                f"--dynamic {entry!r} must read INPUT=SIZES, such as x=num_nodes,16 or edge_index=2,num_edges"
+            )
         dynamic[name.strip()] = {axis: part for axis, part in enumerate(parts) if not part.isdigit()}
     return dynamic or None
 

@@ -55,7 +55,11 @@ def doctor(as_json: JsonOption = False, debug: DebugOption = False) -> Outcome:
     with TerminalProgress().step("Looking around"), ThreadPoolExecutor() as pool:
         checks = list(pool.map(lambda check: check(), CHECKS))
     code = judge(checks)
-    content = {"ok": code == 0, "geocompile": geocompile.__version__, "checks": [asdict(check) for check in checks]}
+    content = {
+        "ok": code == 0,
+        "geocompile": geocompile.__version__,
+        "checks": [asdict(check) for check in checks],
+    }
     return Outcome(content, lambda console: _draw(console, checks, code), code)
 
 
@@ -68,7 +72,7 @@ def judge(checks: list[Check]) -> int:
 
 
 def _draw(console: Console, checks: list[Check], code: int) -> None:
-    marks = {"ok": "[green]✓[/]", "missing": "[yellow]–[/]", "broken": "[red]✗[/]"}
+    marks = {"ok": "[green]✓[/]", "missing": "[yellow]-[/]", "broken": "[red]✗[/]"}
     rows = tables.table("", "what", "found", "what to do")
     for group in dict.fromkeys(check.group for check in checks):
         rows.add_row("", f"[bold]{group}[/]", "", "")

@@ -14,14 +14,23 @@ from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
 from geocompile.cli.outcome import Outcome, reported
 from geocompile.manifest import Engine
 
+EPILOG = """Examples:
+
+geocompile inspect build/gcn
+
+geocompile inspect build/gcn --json | jq .digest
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("inspect", epilog="Example:  geocompile inspect build/gcn --json | jq .digest")(inspect_bundle)
+    app.command("inspect", epilog=EPILOG)(inspect_bundle)
 
 
 @reported
-def inspect_bundle(bundle: BundleArgument, as_json: JsonOption = False, debug: DebugOption = False) -> Outcome:
+def inspect_bundle(
+    bundle: BundleArgument, as_json: JsonOption = False, debug: DebugOption = False
+) -> Outcome:
     """Show what a bundle holds: inputs, outputs, engines, passes, verification, versions.
 
     Every file's hash is checked on the way; no engine is opened, and neither torch nor onnxruntime is needed.
@@ -41,7 +50,10 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "path": str(bundle.path),
         "digest": bundle.digest,
         "bytes": sum(record.bytes for record in bundle.manifest.files.values()),
-        **{key: manifest[key] for key in ("model", "created", "geocompile", "inputs", "outputs", "samples", "passes")},
+        **{
+            key: manifest[key]
+            for key in ("model", "created", "geocompile", "inputs", "outputs", "samples", "passes")
+        },
         "engines": engines,
         "versions": manifest["versions"],
         "verified": None if verification is None else verification.get("ok"),
@@ -62,7 +74,9 @@ def _engine(folder: Path, engine: Engine, bundle: Bundle) -> dict[str, Any]:
 
 def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
     manifest = bundle.manifest
-    console.print(f"[bold]{escape(manifest.model)}[/]  {escape(str(bundle.path))}  {tables.size(content['bytes'])}")
+    console.print(
+        f"[bold]{escape(manifest.model)}[/]  {escape(str(bundle.path))}  {tables.size(content['bytes'])}"
+    )
     console.print(f"[dim]{content['digest']}[/]", soft_wrap=True)
     console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]\n")
     _draw_tensors(console, bundle)
@@ -88,10 +102,18 @@ def _draw_engines(console: Console, engines: list[dict[str, Any]]) -> None:
     rows = tables.table("engine", "device", "file", "size", "operators", right=("size",))
     for engine in engines:
         operators = engine["operators"] or {}
-        ours = [f"{name} ×{count}" for name, count in operators.items() if name.startswith("geocompile::")]
+        ours = [f"{name} x{count}" for name, count in operators.items() if name.startswith("geocompile::")]
         others = sum(count for name, count in operators.items() if not name.startswith("geocompile::"))
-        text = ", ".join(name.removeprefix("geocompile::") for name in ours) + (f" + {others} standard" if others else "")
-        rows.add_row(engine["target"], engine["device"], engine["file"], tables.size(engine["bytes"]), text or "[dim]–[/]")
+        text = ", ".join(name.removeprefix("geocompile::") for name in ours) + (
+            f" + {others} standard" if others else ""
+        )
+        rows.add_row(
+            engine["target"],
+            engine["device"],
+            engine["file"],
+            tables.size(engine["bytes"]),
+            text or "[dim]-[/]",
+        )
     console.print(rows)
 
 
@@ -107,5 +129,7 @@ def _draw_passes(console: Console, passes: tuple[dict[str, Any], ...]) -> None:
 
 def _verification(verified: bool | None) -> str:
     if verified is None:
-        return "[yellow]no[/] (compiled with --no-verify); run: geocompile verify BUNDLE --model MODULE:CALLABLE"
+        return (
+            "[yellow]no[/] (compiled with --no-verify); run: geocompile verify BUNDLE --model MODULE:CALLABLE"
+        )
     return "[green]yes[/], against eager PyTorch when it was compiled" if verified else "[red]failed[/]"

@@ -22,14 +22,18 @@ def _onnx(path: Path) -> Counter[str] | None:
     except ImportError:
         return None
     model = onnx.load(str(path), load_external_data=False)
-    return Counter(f"{node.domain}::{node.op_type}" if node.domain else node.op_type for node in model.graph.node)
+    return Counter(
+        f"{node.domain}::{node.op_type}" if node.domain else node.op_type for node in model.graph.node
+    )
 
 
 def _torchscript(path: Path) -> Counter[str]:
     with zipfile.ZipFile(path) as archive:
         sources = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")]
     calls = re.findall(r"\b(torch|ops\.\w+)\.(\w+)\(", "\n".join(sources))
-    return Counter(name if space == "torch" else f"{space.removeprefix('ops.')}::{name}" for space, name in calls)
+    return Counter(
+        name if space == "torch" else f"{space.removeprefix('ops.')}::{name}" for space, name in calls
+    )
 
 
 _ONNX_OR_TORCHSCRIPT = {"onnx": _onnx, "torchscript": _torchscript}

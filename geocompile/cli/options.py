@@ -6,12 +6,20 @@ from typing import Annotated
 import typer
 
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout; progress and errors stay on stderr.", rich_help_panel="Output")
+    bool,
+    typer.Option(
+        "--json", help="Print JSON on stdout; progress and errors stay on stderr.", rich_help_panel="Output"
+    ),
 ]
 DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show Python's warnings, and the traceback of an error.", rich_help_panel="Output")
+    bool,
+    typer.Option(
+        "--debug", help="Show Python's warnings, and the traceback of an error.", rich_help_panel="Output"
+    ),
 ]
-BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder that compile wrote.", show_default=False)]
+BundleArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="The folder that compile wrote.", show_default=False)
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -42,9 +50,19 @@ ExamplesOption = Annotated[
 ]
 TargetsOption = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="TARGET", help="Only this engine; repeat for more. Default: all.", show_default=False),
+    typer.Option(
+        "--target",
+        metavar="TARGET",
+        help="Only this engine; repeat for more. Default: all.",
+        show_default=False,
+    ),
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--num-threads", min=1, help="Threads that one call may use; default: the runtime's own.", show_default=False),
+    typer.Option(
+        "--num-threads",
+        min=1,
+        help="Threads that one call may use; default: the runtime's own.",
+        show_default=False,
+    ),
 ]

@@ -101,7 +101,10 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MissingRuntimeError):
         return MISSING_RUNTIME, text
     if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
-        return MISSING_RUNTIME, f"this needs {error.name}, which is not installed: pip install 'geocompile[{extra}]'"
+        return (
+            MISSING_RUNTIME,
+            f"this needs {error.name}, which is not installed: pip install 'geocompile[{extra}]'",
+        )
     if isinstance(error, (BundleError, InputError)):
         return BAD_INPUT, text
     if isinstance(error, GeocompileError) or type(error).__module__.startswith("geocompile."):
@@ -111,4 +114,7 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, (ValueError, TypeError, IndexError)) and text.startswith("geocompile"):
         return BAD_INPUT, text
     first_line = text.splitlines()[0] if text else "no message"
-    return FAILED, f"unexpected {type(error).__name__}: {first_line[:300]}\nRun again with --debug for the traceback."
+    return (
+        FAILED,
+        f"unexpected {type(error).__name__}: {first_line[:300]}\nRun again with --debug for the traceback.",
+    )

@@ -40,8 +40,10 @@ class Check:
 def machine() -> Check:
     """The platform and its vector instructions."""
     vectors = [flag for flag in VECTOR_FLAGS if flag in cpu_flags()]
-    detail = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {' '.join(vectors) or 'no vector flags known'}"
-    return Check("machine", "platform", "ok", f"{detail}, Python {platform.python_version()}")
+    system = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
+    )
+    return Check("machine", "platform", "ok", f"{system}, {' '.join(vectors) or 'no vector flags known'}")
 
 
 def gpu() -> Check:
@@ -62,7 +64,13 @@ def package(group: str, name: str, distribution: str, extra: str, oldest: tuple[
         return Check(group, name, "missing", "not installed", install)
     if _numbers(version) < oldest:
         needed = ".".join(map(str, oldest))
-        return Check(group, name, "broken", f"{version}, but {needed} or later is needed", f"pip install -U '{distribution}>={needed}'")
+        return Check(
+            group,
+            name,
+            "broken",
+            f"{version}, but {needed} or later is needed",
+            f"pip install -U '{distribution}>={needed}'",
+        )
     return Check(group, name, "ok", version)
 
 
@@ -85,14 +93,30 @@ def torch_library() -> Check:
 
 def cpp_compiler() -> Check:
     """Compiles and links a shared library with OpenMP, as AOTInductor does."""
-    name, install = "C++ compiler", "install g++ (apt-get install g++) or set CXX; AOTInductor and cpp/ need it"
+    name, install = (
+        "C++ compiler",
+        "install g++ (apt-get install g++) or set CXX; AOTInductor and cpp/ need it",
+    )
     compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++")), None)
     if compiler is None:
         return Check("compiling", name, "missing", "neither g++ nor clang++ found", install)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.cpp")
-        source.write_text("#include <omp.h>\n#include <vector>\nint probe() { return omp_get_max_threads(); }\n")
-        result = _run([compiler, "-std=c++17", "-fopenmp", "-shared", "-fPIC", str(source), "-o", str(source.with_suffix(".so"))])
+        source.write_text(
+            "#include <omp.h>\n#include <vector>\nint probe() { return omp_get_max_threads(); }\n"
+        )
+        result = _run(
+            [
+                compiler,
+                "-std=c++17",
+                "-fopenmp",
+                "-shared",
+                "-fPIC",
+                str(source),
+                "-o",
+                str(source.with_suffix(".so")),
+            ]
+        )
     if result.returncode != 0:
         return Check("compiling", name, "broken", f"{compiler}: {_last_line(result)}", install)
     return Check("compiling", name, "ok", _run([compiler, "--version"]).stdout.partition("\n")[0])
@@ -101,13 +125,26 @@ def cpp_compiler() -> Check:
 def cmake() -> Check:
     """CMake builds the C++ runners of a bundle."""
     if shutil.which("cmake") is None:
-        return Check("compiling", "cmake", "missing", "not found", "pip install cmake, to build a bundle's cpp/ runners")
-    return Check("compiling", "cmake", "ok", _run(["cmake", "--version"]).stdout.partition("\n")[0].removeprefix("cmake version "))
+        return Check(
+            "compiling",
+            "cmake",
+            "missing",
+            "not found",
+            "pip install cmake, to build a bundle's cpp/ runners",
+        )
+    return Check(
+        "compiling",
+        "cmake",
+        "ok",
+        _run(["cmake", "--version"]).stdout.partition("\n")[0].removeprefix("cmake version "),
+    )
 
 
 def _open_library(name: str, find: Callable[[], Path], code: str, installed: str | None, extra: str) -> Check:
     if installed is None:
-        return Check("runtimes", name, "missing", "its runtime is not installed", f"pip install 'geocompile[{extra}]'")
+        return Check(
+            "runtimes", name, "missing", "its runtime is not installed", f"pip install 'geocompile[{extra}]'"
+        )
     try:
         path = find()
     except ImportError as error:

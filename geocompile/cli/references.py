@@ -1,4 +1,4 @@
-"""From what is written on the command line to Python objects: `module:callable`, a model with its weights, examples."""
+"""From what stands on the command line to Python objects: `module:callable`, a model with its weights, examples."""
 
 from __future__ import annotations
 
@@ -81,10 +81,14 @@ def _import(name: str) -> Any:
         if error.name in EXTRAS:
             raise
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            raise InputError(f"there is no module '{name}' here ({os.getcwd()}) or among the installed packages") from error
+            raise InputError(
+                f"there is no module '{name}' here ({os.getcwd()}) or among the installed packages"
+            ) from error
         raise InputError(f"module '{name}' cannot be imported: {error}") from error
     except Exception as error:  # user code may raise anything while it is imported
-        raise InputError(f"module '{name}' fails when it is imported: {type(error).__name__}: {error}") from error
+        raise InputError(
+            f"module '{name}' fails when it is imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _call(reference: str) -> Any:
@@ -95,7 +99,9 @@ def _call(reference: str) -> Any:
     try:
         return value()
     except Exception as error:  # user code may raise anything
-        raise InputError(f"{reference}() fails, called without arguments: {type(error).__name__}: {error}") from error
+        raise InputError(
+            f"{reference}() fails, called without arguments: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _is_module(value: Any) -> bool:
@@ -111,7 +117,9 @@ def _load_weights(model: nn.Module, path: Path) -> None:
     except RuntimeError as error:
         problems = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
         more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-        raise InputError(f"{path} does not fit {type(model).__name__}: {problems[0] if problems else error}{more}") from error
+        raise InputError(
+            f"{path} does not fit {type(model).__name__}: {problems[0] if problems else error}{more}"
+        ) from error
 
 
 def _read_state(path: Path) -> Mapping[str, Any]:
@@ -128,7 +136,9 @@ def _read_state(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # each reader has its own exceptions for a file that it cannot read
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         expected = ".safetensors, or torch.save(model.state_dict(), file)"
-        raise InputError(f"{path} holds no readable weights ({first_line[:200]}); expected {expected}") from error
+        raise InputError(
+            f"{path} holds no readable weights ({first_line[:200]}); expected {expected}"
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} is no state dict; write it with torch.save(model.state_dict(), file)")
     return state

@@ -21,7 +21,7 @@ geocompile run build/gcn --input graph.npz --output out.npz
 
 geocompile run build/gcn --input graph.npz --target torchscript --num-threads 1
 
-geocompile run build/gcn --input graph.npz --portable    # ONNX without geocompile's operator library
+geocompile run build/gcn --input graph.npz --portable
 """
 
 
@@ -35,17 +35,28 @@ def run_engine(
     bundle: BundleArgument,
     input: Annotated[
         Path,
-        typer.Option("--input", metavar="FILE", help="The graph: .npz or .safetensors, keys are the inputs.", show_default=False),
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="The graph: .npz or .safetensors, keys are the inputs.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Write the outputs: .npz or .safetensors.", show_default=False),
+        typer.Option(
+            "--output", metavar="FILE", help="Write the outputs: .npz or .safetensors.", show_default=False
+        ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", help="The engine; default: onnx, if the bundle has it.", show_default=False)
+        str | None,
+        typer.Option("--target", help="The engine; default: onnx, if the bundle has it.", show_default=False),
     ] = None,
     portable: Annotated[
-        bool, typer.Option("--portable", help="Run the ONNX engine in standard operators, without geocompile's library.")
+        bool,
+        typer.Option(
+            "--portable", help="Run the ONNX engine in standard operators, without geocompile's library."
+        ),
     ] = False,
     num_threads: ThreadsOption = None,
     as_json: JsonOption = False,
@@ -97,7 +108,7 @@ def _summary(name: str, value: "Array") -> dict[str, Any]:
 def _draw(console: Console, content: dict[str, Any]) -> None:
     rows = tables.table("output", "type", "min", "max", right=("min", "max"))
     for entry in content["outputs"]:
-        numbers = ["–" if entry[key] is None else f"{entry[key]:.6g}" for key in ("min", "max")]
+        numbers = ["-" if entry[key] is None else f"{entry[key]:.6g}" for key in ("min", "max")]
         rows.add_row(escape(entry["name"]), escape(f"{entry['dtype']} {entry['shape']}"), *numbers)
     console.print(rows)
     engine = content["target"] + (" (portable)" if content["portable"] else "")

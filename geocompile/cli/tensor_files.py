@@ -1,6 +1,7 @@
 """Reads and writes named arrays as `.npz` or `.safetensors`, with numpy alone; a file appears whole or not at all."""
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,18 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
         if path.suffix == ".safetensors":
             save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, partial)
         else:
-            with partial.open("wb") as file:
-                np.savez(file, **tensors)
+            _write_npz(partial, tensors)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _write_npz(path: Path, tensors: Mapping[str, Array]) -> None:
+    """What `numpy.savez` does, for any name: a tensor called `file` would be one of its parameters."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in tensors.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, value, allow_pickle=False)
 
 
 def _check_suffix(path: Path) -> None:

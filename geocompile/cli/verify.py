@@ -8,7 +8,14 @@ from rich.markup import escape
 
 from geocompile.bundle import load
 from geocompile.cli import tables
-from geocompile.cli.options import BundleArgument, DebugOption, ExamplesOption, JsonOption, TargetsOption, WeightsOption
+from geocompile.cli.options import (
+    BundleArgument,
+    DebugOption,
+    ExamplesOption,
+    JsonOption,
+    TargetsOption,
+    WeightsOption,
+)
 from geocompile.cli.outcome import FAILED, Outcome, reported
 from geocompile.cli.terminal_progress import TerminalProgress
 from geocompile.verification.report import Report
@@ -17,7 +24,7 @@ EPILOG = """Examples:
 
 geocompile verify build/gcn --model train:make_model --weights gcn.safetensors
 
-geocompile verify build/gcn --model train:make_model --weights gcn.pt --example big.npz --target onnx
+geocompile verify build/gcn --model train:make_model --example big.npz --target onnx
 
 The exit code is 0 when every engine is within its bound, 1 when one is not.
 """
@@ -61,7 +68,9 @@ def verify_bundle(
         module = load_model(model, weights)
         graphs = load_examples(example) if example else None
     with progress.step("Verifying"):
-        report = geocompile.verify(opened, module, graphs, targets=target or None, progress=progress, seed=seed)
+        report = geocompile.verify(
+            opened, module, graphs, targets=target or None, progress=progress, seed=seed
+        )
     return Outcome(report.to_json(), lambda console: draw(console, report), 0 if report.ok else FAILED)
 
 
@@ -78,14 +87,18 @@ def draw(console: Console, report: Report) -> None:
         console.print(f"[red]✗[/] {escape(failure)}", highlight=False)
     for row in report.rows():
         if row["skipped"]:
-            console.print(f"[yellow]{row['engine']} was not run:[/] {escape(row['skipped'])}", highlight=False)
+            console.print(
+                f"[yellow]{row['engine']} was not run:[/] {escape(row['skipped'])}", highlight=False
+            )
     verdict = "Every engine that ran equals eager" if report.ok else "Verification failed"
-    console.print(f"{verdict} (measured against {report.reference} on {len(report.graphs)} graphs).", highlight=False)
+    console.print(
+        f"{verdict} (measured against {report.reference} on {len(report.graphs)} graphs).", highlight=False
+    )
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     if row["skipped"] or row["problem"]:
-        return [tables.mark(row["ok"]) if row["problem"] else "–", row["engine"], "", "", "", "", "", ""]
+        return [tables.mark(row["ok"]) if row["problem"] else "-", row["engine"], "", "", "", "", "", ""]
     graphs = f"{row['graphs'] - row['failed']}/{row['graphs']}"
     numbers = [f"{row[key]:.2g}" for key in ("error", "bound", "eager_error")]
     repeatable = "runs, threads" if row["repeatable_threads"] else "runs" if row["repeatable_runs"] else "no"

@@ -36,7 +36,10 @@ class Graphs:
 def load_digits(seed: int, test_fraction: float = 0.2) -> tuple[list[Graphs], list[Graphs]]:
     """All digits, one graph each, split at random into a training and a test list."""
     images, labels = _load_images(return_X_y=True)
-    graphs = [pixel_graph(image.reshape(IMAGE_SIZE, IMAGE_SIZE), int(label)) for image, label in zip(images, labels)]
+    graphs = [
+        pixel_graph(image.reshape(IMAGE_SIZE, IMAGE_SIZE), int(label))
+        for image, label in zip(images, labels, strict=True)
+    ]
     order = np.random.default_rng(seed).permutation(len(graphs))
     shuffled = [graphs[i] for i in order]
     num_test = round(test_fraction * len(graphs))
@@ -47,7 +50,9 @@ def pixel_graph(image: np.ndarray, label: int) -> Graphs:
     """The graph of one image: inked pixels are nodes, each joined with its inked neighbours (up to eight)."""
     rows, columns = np.nonzero(image)
     centre = (IMAGE_SIZE - 1) / 2
-    features = np.stack([image[rows, columns] / MAX_INTENSITY, rows / centre - 1, columns / centre - 1], axis=1)
+    features = np.stack(
+        [image[rows, columns] / MAX_INTENSITY, rows / centre - 1, columns / centre - 1], axis=1
+    )
     distance = np.maximum(np.abs(rows[:, None] - rows), np.abs(columns[:, None] - columns))
     source, target = np.nonzero(distance == 1)
     return Graphs(
@@ -62,7 +67,7 @@ def collate(graphs: Sequence[Graphs]) -> Graphs:
     """Join single graphs into one: node numbers shift by the nodes before them, `batch` counts the graphs."""
     num_nodes = torch.tensor([graph.x.shape[0] for graph in graphs])
     first_node = (num_nodes.cumsum(0) - num_nodes).tolist()
-    edges = [graph.edge_index + offset for graph, offset in zip(graphs, first_node)]
+    edges = [graph.edge_index + offset for graph, offset in zip(graphs, first_node, strict=True)]
     return Graphs(
         x=torch.cat([graph.x for graph in graphs]),
         edge_index=torch.cat(edges, dim=1),
@@ -73,5 +78,6 @@ def collate(graphs: Sequence[Graphs]) -> Graphs:
 
 def minibatches(graphs: Sequence[Graphs], size: int, generator: torch.Generator) -> Iterator[Graphs]:
     """The graphs once over, in random order, `size` at a time."""
-    for indices in torch.randperm(len(graphs), generator=generator).split(size):
-        yield collate([graphs[i] for i in indices.tolist()])
+    order = torch.randperm(len(graphs), generator=generator).tolist()
+    for first in range(0, len(graphs), size):
+        yield collate([graphs[i] for i in order[first : first + size]])

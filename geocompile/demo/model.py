@@ -24,7 +24,8 @@ class StrokeConv(MessagePassing):
 
     def forward(self, x: Tensor, position: Tensor, edge_index: Tensor) -> Tensor:
         """`x` [num_nodes, in_channels], `position` [num_nodes, 2]; result [num_nodes, out_channels]."""
-        return self.root(x) + self.propagate(edge_index, x=x, position=position)
+        out: Tensor = self.root(x) + self.propagate(edge_index, x=x, position=position)
+        return out
 
     def message(self, x_j: Tensor, position_i: Tensor, position_j: Tensor) -> Tensor:
         """What node j tells its neighbour i, `[num_edges, out_channels]`."""

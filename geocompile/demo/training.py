@@ -65,5 +65,5 @@ def jitter(graphs: Graphs, amount: float, generator: torch.Generator) -> Graphs:
 
 def _step(model: DigitClassifier, batch: Graphs, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad()
-    F.cross_entropy(model(*batch.inputs), batch.y).backward()
+    torch.autograd.backward(F.cross_entropy(model(*batch.inputs), batch.y))
     optimizer.step()
