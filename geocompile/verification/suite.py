@@ -128,11 +128,17 @@ class Roles:
 
     def refuses(self, case: Case) -> str:
         """Why a case cannot be drawn for these inputs; empty where it can."""
-        if case.structure != "random" and not self.edge_lists:
+        resized = case.nodes(7) != 7 or case.nodes(9) != 9
+        rewired = case.edges(7) != 7 or case.edges(9) != 9
+        if (
+            not self.edge_lists
+            and not self.edges
+            and (case.structure != "random" or (rewired and not resized))
+        ):
             return "the model has no edge list"
-        if not self.edges and not (case.edges(7) == 7 and case.edges(9) == 9):
-            return "the number of edges is fixed" if self.edge_lists else "the model has no edge list"
-        if not self.nodes and not (case.nodes(7) == 7 and case.nodes(9) == 9):
+        if self.edge_lists and not self.edges and rewired:
+            return "the number of edges is fixed"
+        if not self.nodes and resized:
             return "the number of nodes is fixed"
         if case.graphs is not None and case.graphs > 1 and not self.batched:
             return "the model has no batch vector"
