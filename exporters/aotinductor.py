@@ -1,0 +1,105 @@
+"""AOTInductor engines: the captured graph compiled to machine code, in a `.pt2` package."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geocompile.errors import ExportError
+from geocompile.exporters import EngineFiles
+from geocompile.exporters.program import CapturedProgram
+
+FILE = "model.pt2"
+
+
+def export(program: CapturedProgram, folder: Path) -> EngineFiles:
+    """Writes `model.pt2`, to be opened by `AOTIModelPackageLoader` in Python or C++.
+
+    It takes the inputs in order and returns the flat outputs. The metadata names the instruction set that the code
+    needs (`isa`, with the processor flags that Linux calls it by): it is this machine's.
+
+    Raises:
+        ExportError: There is no C++ compiler, or Inductor fails.
+    """
+    _require_compiler()
+    package = folder / FILE
+    with _quiet(), tempfile.TemporaryDirectory(prefix="geocompile-aoti-") as scratch, _own_cache(Path(scratch)):
+        try:
+            torch._inductor.aoti_compile_and_package(program.exported, package_path=str(package))
+        except Exception as error:  # Inductor raises whatever its code generation stumbles over
+            raise ExportError(_explain(error, program.model_name)) from error
+    return EngineFiles("aotinductor", FILE, libraries=["torch"], metadata=_metadata())
+
+
+def _require_compiler() -> None:
+    from torch._inductor import config
+
+    candidates = config.cpp.cxx if isinstance(config.cpp.cxx, (tuple, list)) else (config.cpp.cxx,)
+    names = [name for name in candidates if name]
+    if not any(shutil.which(name) for name in names):
+        raise ExportError(
+            f"geocompile: the target 'aotinductor' needs a C++ compiler, and none of {', '.join(names)} is found: "
+            "install one (Debian, Ubuntu: apt install g++), set CXX, or leave 'aotinductor' out of the targets"
+        )
+
+
+@contextmanager
+def _own_cache(scratch: Path) -> Iterator[None]:
+    """Compiles in a folder of its own, so that neither an earlier compile is reused nor files stay behind."""
+    from torch._inductor.utils import fresh_cache
+
+    with fresh_cache(dir=str(scratch)):
+        yield
+
+
+def _metadata() -> dict[str, Any]:
+    from torch._inductor import cpu_vec_isa
+
+    picked = cpu_vec_isa.pick_vec_isa()
+    isa = str(picked) if picked else "none"
+    return {"torch": torch.__version__, "isa": isa, "machine": platform.machine(), "cpu_flags": _native_flags()}
+
+
+def _native_flags() -> list[str]:
+    """The instruction sets of this processor: Inductor compiles with -march=native, which may use any of them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    present = next((line.partition(":")[2].split() for line in lines if re.match(r"(flags|Features)\s*:", line)), [])
+    return sorted({flag for flag in present if _INSTRUCTIONS.fullmatch(flag)})
+
+
+# names in /proc/cpuinfo of what a compiler makes use of by itself, x86 and ARM
+_INSTRUCTIONS = re.compile(r"avx\w*|fma|f16c|bmi[12]|sse4_[12]|ssse3|popcnt|movbe|abm|amx\w*|sve\w*|asimd\w*|bf16|i8mm")
+
+
+def _explain(error: Exception, model_name: str) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    return (
+        f"geocompile: AOTInductor cannot compile {model_name}: {type(error).__name__}: {reason}\n"
+        "  leave 'aotinductor' out of the targets, or replace the operator that it names"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

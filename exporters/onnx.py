@@ -1,0 +1,112 @@
+"""ONNX engines: one file that runs with our operator library, and by its function bodies without it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+import torch
+
+import geocompile
+from geocompile.custom_ops.onnx import DOMAIN, OPSET, VERSION, function_for, translation_table
+from geocompile.errors import ExportError
+from geocompile.exporters import EngineFiles
+from geocompile.exporters.onnx_graph import name_dimensions, tidy
+from geocompile.exporters.program import CapturedProgram
+
+FILE = "model.onnx"
+WEIGHTS = "model.onnx.data"
+IR_VERSION = 10  # the newest that ONNX Runtime 1.18 reads
+MAX_INLINE_BYTES = 2**31 - 2**24  # a protobuf message ends at 2 GiB; the graph itself needs some of it
+
+
+def export(program: CapturedProgram, folder: Path) -> EngineFiles:
+    """Writes `model.onnx`; weights go to `model.onnx.data` when they would not fit into one protobuf message.
+
+    Every geocompile operator that the graph uses comes with a model-local function in standard operators.
+
+    Raises:
+        ExportError: torch's exporter has no translation for an operator of the graph.
+    """
+    model = to_onnx(program)
+    weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
+    external = weights > MAX_INLINE_BYTES
+    ir.save(model, folder / FILE, external_data=WEIGHTS if external else None)
+    onnx.checker.check_model(str(folder / FILE), full_check=False)
+    return EngineFiles(
+        "onnx",
+        FILE,
+        extra_files=[WEIGHTS] if external else [],
+        libraries=["onnxruntime"] if model.functions else [],
+        metadata={"onnx": onnx.__version__, "opset": OPSET, "ir_version": IR_VERSION},
+    )
+
+
+def to_onnx(program: CapturedProgram) -> ir.Model:
+    """The ONNX model of a captured program: opset 20, people's names, function bodies attached."""
+    model = _translate(program)
+    tidy(model)
+    name_dimensions(model, program)
+    _attach_functions(model)
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = "geocompile", geocompile.__version__
+    model.graph.name = program.model_name
+    model.doc_string = None
+    return model
+
+
+def _translate(program: CapturedProgram) -> ir.Model:
+    with _quiet():
+        try:
+            exported = torch.onnx.export(
+                program.exported,
+                dynamo=True,
+                opset_version=OPSET,
+                custom_translation_table=translation_table(),
+                input_names=[spec.name for spec in program.inputs],
+                output_names=[spec.name for spec in program.outputs],
+                verbose=False,
+            )
+        except Exception as error:  # torch.onnx wraps whatever a translation stumbles over
+            raise ExportError(_explain(error, program.model_name)) from error
+    assert exported is not None
+    return exported.model
+
+
+def _attach_functions(model: ir.Model) -> None:
+    used = sorted({node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph) if node.domain == DOMAIN})
+    for op_type in used:
+        function = function_for(op_type)
+        model.functions[function.identifier()] = function
+        model.opset_imports.update({k: v for k, v in function.opset_imports.items() if k not in model.opset_imports})
+    if used:
+        model.opset_imports[DOMAIN] = VERSION
+
+
+def _explain(error: BaseException, model_name: str) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(cause).__name__
+    return (
+        f"geocompile: {model_name} has no ONNX form: {reason}\n"
+        "  leave 'onnx' out of the targets, or replace the operator that it names"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
