@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         batch_ptr,
         csr_from_coo,
         gather_segment_reduce,
-        gcn_norm,
         segment_reduce,
     )
+    from geocompile.custom_ops.operators.gcn_norm import gcn_norm
 
 __all__ = ["batch_ptr", "csr_from_coo", "gather_segment_reduce", "gcn_norm", "segment_reduce"]
 

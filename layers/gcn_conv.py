@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm, segment_reduce
 from geocompile.layers.checks import check_edge_index, check_features, edge_weight_as
@@ -15,14 +16,15 @@ _Graph = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 
 
 class GCNConv(MessagePassing):
-    r"""The graph convolution of Kipf and Welling, "Semi-supervised classification with graph convolutional networks" (2017).
+    r"""The graph convolutional operator.
 
     .. math::
         \mathbf{X}' = \hat{\mathbf{D}}^{-1/2} \hat{\mathbf{A}} \hat{\mathbf{D}}^{-1/2} \mathbf{X} \Theta + \mathbf{b},
         \qquad \hat{D}_{ii} = \sum_j \hat{A}_{ij}
 
-    where :math:`A_{ij}` is the weight of the edge j → i and :math:`\hat{\mathbf{A}}` is :math:`\mathbf{A}` in which every node
-    without a self-loop gets one of weight 1 (``improved``: 2). An existing self-loop keeps its weight; of several the last counts.
+    where :math:`A_{ij}` is the weight of the edge j → i and :math:`\hat{\mathbf{A}}` is :math:`\mathbf{A}` in
+    which every node without a self-loop gets one of weight 1 (``improved``: 2). An existing self-loop keeps its
+    weight; of several the last counts.
 
     Equal to PyG 2.8.1's GCNConv, state dict included, except that ``improved`` is honoured without ``edge_weight`` too
     (there it is ignored; ``improved_needs_edge_weight=True`` does the same here). Edge weights of another dtype are
@@ -49,6 +51,8 @@ class GCNConv(MessagePassing):
     Raises:
         TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
         IndexError: a node number is negative or too large.
+
+    Source: Kipf and Welling, "Semi-supervised classification with graph convolutional networks" (2017).
 
     >>> conv = GCNConv(1, 1, bias=False)
     >>> _ = torch.nn.init.ones_(conv.lin.weight)
@@ -132,9 +136,8 @@ class GCNConv(MessagePassing):
                 )
             return cached
         graph = self._normalised(x, edge_index, edge_weight_as("GCNConv", edge_weight, edge_index, x))
-        if self.cached and self.normalize:
-            if torch.jit.is_scripting() or not torch.compiler.is_compiling():
-                self._cached = graph
+        if self.cached and self.normalize and (is_scripting() or not torch.compiler.is_compiling()):
+            self._cached = graph
         return graph
 
     def _normalised(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
@@ -175,7 +178,7 @@ class GCNConv(MessagePassing):
             rowptr, col, weight, self_weight = self._cached
             weight = None if weight is None else fn(weight)
             self._cached = (fn(rowptr), fn(col), weight, None if self_weight is None else fn(self_weight))
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     @staticmethod

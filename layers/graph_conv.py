@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.layers.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.linear import infer_size, linear
@@ -10,7 +11,7 @@ from geocompile.layers.propagation import along_nodes, end_of, ends, gather_redu
 
 
 class GraphConv(MessagePassing):
-    r"""The graph convolution of Morris et al., "Weisfeiler and Leman go neural: higher-order graph neural networks" (2019).
+    r"""The higher-order graph operator: own and neighbours' features, each with a weight matrix.
 
     .. math::
         \mathbf{x}'_i = \Theta_1 \mathbf{x}_i + \square_{j \in \mathcal{N}(i)} e_{ji} \Theta_2 \mathbf{x}_j + \mathbf{b}
@@ -36,6 +37,8 @@ class GraphConv(MessagePassing):
     Raises:
         TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
         IndexError: a node number is negative or too large.
+
+    Source: Morris et al., "Weisfeiler and Leman go neural: higher-order graph neural networks" (2019).
 
     >>> conv = GraphConv(1, 1, bias=False)
     >>> for weight in conv.parameters():
@@ -85,7 +88,7 @@ class GraphConv(MessagePassing):
         i, j = ends(self.flow)
         source, target = pick_end("x", x[0], x[1], j), end_of(x[0], x[1], i)
         check_features("GraphConv", source, edge_index, self.lin_rel.in_features, self.node_dim)
-        if not torch.jit.is_scripting():
+        if not is_scripting():
             infer_size(self.lin_rel, source)
         weight = edge_weight_as("GraphConv", edge_weight, edge_index, source)
 
@@ -93,7 +96,7 @@ class GraphConv(MessagePassing):
         h = torch.nn.functional.linear(source, self.lin_rel.weight) if transform_first else source
         ends_of_edges: tuple[Tensor | None, Tensor | None] = (h, target) if j == 0 else (target, h)
         # propagate_type: (x: Tuple[Optional[Tensor], Optional[Tensor]], edge_weight: Optional[Tensor])
-        out = self.propagate(edge_index, size=size, x=ends_of_edges, edge_weight=weight)
+        out: Tensor = self.propagate(edge_index, size=size, x=ends_of_edges, edge_weight=weight)
         if not transform_first:
             out = torch.nn.functional.linear(out, self.lin_rel.weight)
         if self.lin_rel.bias is not None:

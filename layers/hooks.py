@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 SPECIAL_ARGUMENTS = frozenset(
     ("edge_index", "edge_index_i", "edge_index_j", "index", "ptr", "size", "size_i", "size_j", "dim_size")
 )
@@ -62,8 +64,8 @@ class Hooks:
 def hooks_of(cls: type) -> Hooks:
     """Read the hooks of ``cls``.
 
-    ``message_and_aggregate`` runs if it asks for ``rowptr`` (PyG's own form of it, which wants a sparse matrix, is never
-    called for edge indices, there as here), unless a subclass of the class that wrote it overrides ``message`` or ``aggregate``.
+    ``message_and_aggregate`` runs if it asks for ``rowptr`` (PyG's own form of it wants a sparse matrix and is never
+    called for edge indices, there as here), unless a subclass of its class overrides ``message`` or ``aggregate``.
     """
     is_fused = _fuses(cls)
     is_identity = not is_fused and _depth(cls, "message") == _depth(cls, "aggregate") == _base_depth(cls)
@@ -107,11 +109,16 @@ def type_hints(function: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
+def overridable(hook: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Tell type checkers that a subclass may write this hook with other arguments."""
+    return hook
+
+
 def _fuses(cls: type) -> bool:
     owner = _depth(cls, "message_and_aggregate")
     if owner == _base_depth(cls) or owner > min(_depth(cls, "message"), _depth(cls, "aggregate")):
         return False
-    return "rowptr" in inspect.signature(cls.message_and_aggregate).parameters
+    return any(argument.name == "rowptr" for argument in arguments_of(cls, "message_and_aggregate", skip=1))
 
 
 def _depth(cls: type, hook: str) -> int:

@@ -22,11 +22,11 @@ class Linear(torch.nn.Linear):
 class LazyGlorotLinear(torch.nn.LazyLinear):
     """:class:`Linear` whose input size is taken from the first input."""
 
-    cls_to_become = Linear  # type: ignore[assignment]
+    cls_to_become = Linear
 
     def reset_parameters(self) -> None:
         if not isinstance(self.weight, UninitializedParameter):
-            Linear.reset_parameters(self)  # type: ignore[arg-type]
+            Linear.reset_parameters(self)
 
 
 def linear(in_channels: int, out_channels: int, bias: bool, glorot: bool = False) -> torch.nn.Linear:
@@ -56,4 +56,4 @@ def glorot_(weight: Tensor) -> None:
 def infer_size(module: torch.nn.Linear, x: Tensor) -> None:
     """Give a lazy linear layer its input size from ``x``, for code that uses its weight without calling it."""
     if isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
-        module._infer_parameters(module, (x,))  # type: ignore[no-untyped-call]
+        module._infer_parameters(module, (x,))

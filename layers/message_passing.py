@@ -8,7 +8,7 @@ from torch import Tensor
 from geocompile.layers import propagation
 from geocompile.layers.checks import check_edge_index
 from geocompile.layers.collect import Collected
-from geocompile.layers.hooks import hooks_of
+from geocompile.layers.hooks import hooks_of, overridable
 from geocompile.layers.scripting import generate, scripted_from_signatures, typed_hook
 
 _REDUCE = {"add": "sum", "sum": "sum", "mean": "mean", "max": "max", "min": "min", "mul": "mul"}
@@ -95,9 +95,10 @@ class MessagePassing(torch.nn.Module):
             ValueError: shapes do not fit each other or ``size``.
             IndexError: ``edge_index`` holds a negative or too large node number.
         """
-        check_edge_index(type(self).__name__, edge_index)
-        hooks = hooks_of(type(self))
-        given = Collected(type(self).__name__, hooks, self.flow, self.node_dim, edge_index, size, kwargs)
+        cls: type = type(self)
+        check_edge_index(cls.__name__, edge_index)
+        hooks = hooks_of(cls)
+        given = Collected(cls.__name__, hooks, self.flow, self.node_dim, edge_index, size, kwargs)
         if hooks.is_identity:
             x = given.source("x")
             rowptr, col = given.group_edges()
@@ -110,6 +111,7 @@ class MessagePassing(torch.nn.Module):
             out = self.aggregate(messages, **given.arguments("aggregate"))
         return self.update(out, **given.arguments("update"))
 
+    @overridable
     def message(self, x_j: Tensor) -> Tensor:
         """The message of each edge, ``[num_edges, *]``.
 
@@ -119,12 +121,14 @@ class MessagePassing(torch.nn.Module):
         """
         return x_j
 
+    @overridable
     def aggregate(
         self, inputs: Tensor, index: Tensor, ptr: Tensor | None = None, dim_size: int | None = None
     ) -> Tensor:
         """Reduce the messages ``inputs`` of each receiving node ``index`` to ``[dim_size, *]``."""
         return propagation.reduce_messages(inputs, index, dim_size, self.node_dim, self._reduce)
 
+    @overridable
     def message_and_aggregate(self) -> Tensor:
         """Both steps in one, so that the messages need not exist.
 
@@ -136,6 +140,7 @@ class MessagePassing(torch.nn.Module):
             f"geocompile.{type(self).__name__}: message_and_aggregate is not written; message and aggregate are used"
         )
 
+    @overridable
     def update(self, inputs: Tensor) -> Tensor:
         """The new node features from the aggregate ``inputs``; an override may ask for what :meth:`message` may."""
         return inputs
@@ -148,7 +153,8 @@ class MessagePassing(torch.nn.Module):
     def __prepare_scriptable__(self) -> "MessagePassing":
         """Called by torch.jit.script: refuse here, in words, what cannot be compiled."""
         if not self.computes_in_forward:
-            generate(type(self))
+            cls: type = type(self)
+            generate(cls)
         return self
 
     def extra_repr(self) -> str:
@@ -167,6 +173,6 @@ def _refuse_hooks_that_are_never_called(cls: type[MessagePassing]) -> None:
     if written and cls.computes_in_forward and "forward" not in vars(cls):
         parent = next(base for base in cls.__mro__[1:] if "forward" in vars(base))
         raise TypeError(
-            f"geocompile.{cls.__name__}: {written[0]} would never be called, because {parent.__name__}.forward does it all in "
-            "one fused operator; derive from MessagePassing, or override forward too"
+            f"geocompile.{cls.__name__}: {written[0]} would never be called, because {parent.__name__}.forward "
+            "does it all in one operator; derive from MessagePassing, or override forward too"
         )

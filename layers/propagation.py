@@ -1,7 +1,8 @@
-"""The steps of message passing as scriptable functions: eager code and generated TorchScript code call the same ones."""
+"""The steps of message passing as scriptable functions, called by eager and by generated TorchScript code."""
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import batch_ptr, csr_from_coo, gather_segment_reduce, segment_reduce
 
@@ -58,7 +59,7 @@ def lift(x: Tensor, index: Tensor, node_dim: int) -> Tensor:
     Raises:
         IndexError: an index is negative or too large (in TorchScript torch's own message).
     """
-    if not torch.jit.is_scripting() and not torch.compiler.is_compiling():
+    if not is_scripting() and not torch.compiler.is_compiling():
         check_range(index, x.size(node_dim))
     return x.index_select(node_dim, index)
 

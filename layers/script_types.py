@@ -1,19 +1,22 @@
 """Which TorchScript type each argument of ``propagate`` has: from annotations, a comment, or what the calls pass."""
 
 import ast
+import functools
 import inspect
+import operator
 import re
 import textwrap
 import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from torch import Tensor
 
 from geocompile.layers.hooks import EMPTY, Argument, Hooks, base_class, type_hints
 
+OPTIONAL_TENSOR: Any = Tensor | None
 _COMMENT = re.compile(r"#\s*propagate_type:\s*\((.*)\)")
 
 
@@ -40,7 +43,7 @@ def propagate_kwargs(cls: type, hooks: Hooks, calls: "Calls") -> list[Kwarg]:
 
 
 def _kwarg(cls: type, name: str, asked: list[Argument], calls: "Calls") -> Kwarg:
-    kind = calls.comments.get(name)
+    kind = canonical(calls.comments[name]) if name in calls.comments else None
     if kind is None:
         kind = _one_type(cls, name, [a.annotation for a in asked if not a.is_lifted])
     if kind is None:
@@ -49,7 +52,7 @@ def _kwarg(cls: type, name: str, asked: list[Argument], calls: "Calls") -> Kwarg
         kind = _one_type(cls, name, [a.annotation for a in asked])
     default = next((a.default for a in asked if a.default is not EMPTY), EMPTY)
     if kind is None:
-        kind = Tensor if default is EMPTY else Optional[Tensor] if default is None else type(default)
+        kind = Tensor if default is EMPTY else OPTIONAL_TENSOR if default is None else type(default)
     always_given = calls.count > 0 and len(calls.types.get(name, [])) == calls.count
     if always_given:
         return Kwarg(name, kind, EMPTY)
@@ -63,11 +66,9 @@ def _kwarg(cls: type, name: str, asked: list[Argument], calls: "Calls") -> Kwarg
 
 def _one_type(cls: type, name: str, found: list[Any]) -> Any:
     """The type that all of ``found`` agree on, None where they say nothing; a tensor that may be None is Optional."""
-    kinds = {kind for kind in found if kind is not EMPTY and kind is not None}
-    if kinds and (None in found or EMPTY in found) and kinds <= {Optional[Tensor]}:
-        return Optional[Tensor]
-    if kinds == {Tensor, Optional[Tensor]}:
-        return Optional[Tensor]
+    kinds = {canonical(kind) for kind in found if kind is not EMPTY and kind is not None}
+    if kinds == {Tensor, OPTIONAL_TENSOR}:
+        return OPTIONAL_TENSOR
     if len(kinds) > 1:
         raise TypeError(
             f"geocompile.{cls.__name__}: argument {name} of propagate is {' and '.join(sorted(map(render, kinds)))}, "
@@ -78,13 +79,21 @@ def _one_type(cls: type, name: str, found: list[Any]) -> Any:
 
 
 def as_optional(kind: Any) -> Any:
-    """``Optional[kind]``."""
-    return kind if type(None) in typing.get_args(kind) else Optional[kind]
+    """``kind``, or None."""
+    return kind if type(None) in typing.get_args(kind) else kind | None
+
+
+def canonical(kind: Any) -> Any:
+    """One spelling of a type: ``tuple`` for ``Tuple``, ``X | None`` for ``Optional[X]``."""
+    origin, arguments = typing.get_origin(kind), tuple(canonical(a) for a in typing.get_args(kind))
+    if _is_union(kind):
+        return functools.reduce(operator.or_, arguments)
+    return origin[arguments] if origin in (list, tuple, dict) else kind
 
 
 def is_optional_tensor(kind: Any) -> bool:
     """Whether it is a tensor that may be None."""
-    return bool(kind == Optional[Tensor])
+    return bool(kind is not EMPTY and canonical(kind) == OPTIONAL_TENSOR)
 
 
 def is_pair(kind: Any) -> bool:
@@ -92,22 +101,27 @@ def is_pair(kind: Any) -> bool:
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is list:
         return arguments[0] is Tensor
-    return typing.get_origin(kind) is tuple and len(arguments) == 2 and all(a in _TENSORS for a in arguments)
-
-
-_TENSORS = (Tensor, Optional[Tensor])
+    return (
+        typing.get_origin(kind) is tuple
+        and len(arguments) == 2
+        and all(a is Tensor or is_optional_tensor(a) for a in arguments)
+    )
 
 
 def render(kind: Any) -> str:
     """A type as TorchScript source writes it; a class by its name."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (Union, types.UnionType):
+    if _is_union(kind):
         members = [render(a) for a in arguments if a is not type(None)]
         inner = members[0] if len(members) == 1 else f"Union[{', '.join(members)}]"
         return f"Optional[{inner}]" if type(None) in arguments else inner
     if origin in (list, tuple, dict):
         return f"{origin.__name__.capitalize()}[{', '.join(map(render, arguments))}]"
     return str(getattr(kind, "__name__", kind))
+
+
+def _is_union(kind: Any) -> bool:
+    return typing.get_origin(kind) in (Union, types.UnionType)
 
 
 class Calls:
@@ -165,9 +179,9 @@ class _Guess:
 
     def type_of(self, value: ast.expr) -> Any:
         if isinstance(value, ast.Constant):
-            return Optional[Tensor] if value.value is None else type(value.value)
+            return OPTIONAL_TENSOR if value.value is None else type(value.value)
         if isinstance(value, ast.Tuple):
-            return tuple[tuple(self.type_of(item) or Tensor for item in value.elts)]
+            return types.GenericAlias(tuple, tuple(self.type_of(item) or Tensor for item in value.elts))
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
             return int if value.func.attr in ("size", "dim", "numel") and len(value.args) < 2 else None
         if isinstance(value, ast.Name):
@@ -177,11 +191,7 @@ class _Guess:
     def _type_of_name(self, name: str) -> Any:
         hint = self.hints.get(name)
         if name not in self.assigned:
-            return (
-                None
-                if typing.get_origin(hint) in (Union, types.UnionType) and not is_optional_tensor(hint)
-                else hint
-            )
+            return hint if not _is_union(hint) or is_optional_tensor(hint) else None
         values = self.assigned[name]
         if len(values) != 1 or not isinstance(values[0], ast.Tuple):
             return None
@@ -208,7 +218,7 @@ def _sizes(call: ast.Call) -> list[ast.expr]:
 
 def _parse_comment(comment: str, function: types.FunctionType) -> dict[str, Any]:
     """``x: Tensor, w: OptTensor`` as types; names are looked up where ``function`` stands."""
-    names = {**vars(typing), "Tensor": Tensor, "OptTensor": Optional[Tensor], **function.__globals__}
+    names = {**vars(typing), "Tensor": Tensor, "OptTensor": OPTIONAL_TENSOR, **function.__globals__}
     names.setdefault("OptPairTensor", tuple[Tensor, Tensor | None])
     names.setdefault("PairTensor", tuple[Tensor, Tensor])
     signature = ast.parse(f"def f({comment}): pass").body[0]

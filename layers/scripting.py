@@ -19,8 +19,10 @@ from geocompile.layers.checks import check_edge_index
 from geocompile.layers.hooks import EMPTY, Argument, Hooks, base_class, hooks_of
 from geocompile.layers.script_source import compile_source, names_in, with_annotations
 from geocompile.layers.script_types import (
+    OPTIONAL_TENSOR,
     Calls,
     Kwarg,
+    canonical,
     is_optional_tensor,
     is_pair,
     propagate_kwargs,
@@ -33,7 +35,7 @@ class scripted_from_signatures:
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self.method = method
-        functools.update_wrapper(self, method)
+        self.__doc__ = method.__doc__
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is not None:
@@ -83,8 +85,7 @@ class _Generator:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         lines = [f"def propagate({self._signature()}):", *("    " + line for line in self._body())]
-        names = {name: getattr(propagation, name) for name in _HELPERS}
-        names.update(check_edge_index=check_edge_index, **vars(typing), Tensor=Tensor)
+        names = {**vars(typing), **_HELPERS, "check_edge_index": check_edge_index, "Tensor": Tensor}
         for kwarg in self.kwargs.values():
             names.update(names_in(kwarg.type))
         propagate = compile_source(self.cls, "propagate", "\n".join(lines) + "\n", names)
@@ -149,7 +150,7 @@ class _Generator:
         name = argument.name
         if name in ("size_i", "size_j", "dim_size"):
             end = "j" if name == "size_j" else "i"
-            if argument.annotation == typing.Optional[int]:
+            if argument.annotation is not EMPTY and canonical(argument.annotation) == int | None:
                 return f"count_at(sizes, {end})", argument.annotation
             return f"known_count({name!r}, sizes, {end})", int
         if name in self.hooks.special:
@@ -164,7 +165,7 @@ class _Generator:
         ):
             base = argument.base
             source = f"end_of({base}[0], {base}[1], {end})" if is_pair(kind) else base
-            return f"lift_optional({source}, {at_end})", typing.Optional[Tensor]
+            return f"lift_optional({source}, {at_end})", OPTIONAL_TENSOR
         return f"lift({self._end_of(argument.base, end, name)}, {at_end})", Tensor
 
     def _end_of(self, base: str, end: str, asked: str) -> str:
@@ -175,23 +176,15 @@ class _Generator:
         return f"pick_end({asked!r}, {base}, {base}, {end})" if is_optional_tensor(kind) else base
 
 
-_HELPERS = [
-    "count_at",
-    "end_of",
-    "ends",
-    "gather_reduce",
-    "group_edges",
-    "initial_sizes",
-    "known_count",
-    "lift",
-    "lift_optional",
-    "note_size",
-    "pick_end",
-]
+_HELPERS: dict[str, Callable[..., Any]] = {
+    name: function
+    for name, function in vars(propagation).items()
+    if isinstance(function, types.FunctionType) and function.__module__ == propagation.__name__
+}
 _SPECIAL = {
     "edge_index_i": ("edge_index[i]", Tensor),
     "edge_index_j": ("edge_index[j]", Tensor),
     "index": ("edge_index[i]", Tensor),
-    "ptr": ("None", typing.Optional[Tensor]),
+    "ptr": ("None", OPTIONAL_TENSOR),
     "size": ("sizes", list[int | None]),
 }
