@@ -11,9 +11,9 @@ For graph g and output column c, with T the float64 output,
 - scale[g]: the largest |T| of the graph. weight[c]: the largest share of it that column c has on any graph,
   so that a column in small units is held to small errors, and a column that is near zero on one graph only
   is not.
-- units(n): rounding units that a sum of n terms may lose when added in another order; a random walk of n
-  roundings is sqrt(n) / 6 units wide, of which three widths are allowed. n is the largest number of terms of
-  the graph's sums.
+- units(n) = UNITS + sqrt(n): rounding units that a sum of n terms may lose when added in another order. A
+  random walk of n roundings is sqrt(n) / 6 units wide; layers stack, so six widths are allowed. n is the largest
+  number of terms of the graph's sums.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Bound:
 
 def units(terms: int) -> float:
     """Rounding units allowed for sums of `terms` terms."""
-    return UNITS + float(np.sqrt(terms)) / 2
+    return UNITS + float(np.sqrt(terms))
 
 
 def as_columns(array: Array, by_column: bool) -> Array:

@@ -10,7 +10,7 @@ import torch
 from geocompile.errors import MissingRuntimeError, VerificationError
 from geocompile.exporters.program import TensorSpec
 from geocompile.verification import Report, verify
-from tests.verification.fakes import BATCH, EDGES, ONE, X, FakeBundle, SumOfNeighbours, eager, example
+from tests.verification.fakes import BATCH, EDGES, ONE, FakeBundle, SumOfNeighbours, X, eager, example
 
 WIDE = TensorSpec("out", "float32", ("num_nodes", 3))
 
