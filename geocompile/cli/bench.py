@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from geocompile.bundle import Bundle, load
+import geocompile
 from geocompile.cli import tables
 from geocompile.cli.options import (
     BundleArgument,
@@ -24,6 +24,9 @@ from geocompile.cli.options import (
 from geocompile.cli.outcome import InputError, Outcome, reported
 from geocompile.cli.terminal_progress import TerminalProgress
 from geocompile.timing import Timing, time_side_by_side
+
+if TYPE_CHECKING:
+    from geocompile.bundle import Bundle
 
 EPILOG = """Examples:
 
@@ -70,7 +73,7 @@ def bench(
     if weights is not None and model is None:
         raise InputError("--weights goes with --model MODULE:CALLABLE")
     progress = TerminalProgress()
-    opened = load(bundle)
+    opened = geocompile.load(bundle)
     graphs = _graphs(opened, input or [])
     with progress.step("Opening the engines"):
         contenders = _contenders(opened, target or list(opened.targets), num_threads)

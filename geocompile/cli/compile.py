@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+import geocompile
 from geocompile.cli.inspect import describe
 from geocompile.cli.inspect import draw as draw_bundle
 from geocompile.cli.options import DebugOption, ExamplesOption, JsonOption, TargetsOption, WeightsOption
@@ -82,7 +83,6 @@ def compile_model(
         raise InputError("at least one --example is needed: a .npz or .safetensors file, or MODULE:CALLABLE")
     progress = TerminalProgress()
     with progress.step("Loading the model and the examples"):
-        import geocompile
         from geocompile.cli.references import load_examples, load_model
 
         module = load_model(model, weights)

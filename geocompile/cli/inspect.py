@@ -1,18 +1,23 @@
 """`geocompile inspect`: what a bundle holds, without opening an engine."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from geocompile.bundle import Bundle, load
+import geocompile
 from geocompile.cli import tables
 from geocompile.cli.op_counts import count_operators
 from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
 from geocompile.cli.outcome import Outcome, reported
-from geocompile.manifest import Engine
+
+if TYPE_CHECKING:
+    from geocompile.bundle import Bundle
+    from geocompile.manifest import Engine
 
 EPILOG = """Examples:
 
@@ -35,7 +40,7 @@ def inspect_bundle(
 
     Every file's hash is checked on the way; no engine is opened, and neither torch nor onnxruntime is needed.
     """
-    opened = load(bundle)
+    opened = geocompile.load(bundle)
     content = describe(opened)
     return Outcome(content, lambda console: draw(console, content, opened))
 

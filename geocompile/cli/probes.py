@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 
 from geocompile.custom_ops import libraries
-from geocompile.runtimes.processor import cpu_flags
 
 PROBE_SECONDS = 60
 VECTOR_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve")
@@ -39,6 +38,8 @@ class Check:
 
 def machine() -> Check:
     """The platform and its vector instructions."""
+    from geocompile.runtimes.processor import cpu_flags
+
     vectors = [flag for flag in VECTOR_FLAGS if flag in cpu_flags()]
     system = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from geocompile.bundle import load
+import geocompile
 from geocompile.cli import tables
 from geocompile.cli.options import BundleArgument, DebugOption, JsonOption, ThreadsOption
 from geocompile.cli.outcome import InputError, Outcome, reported
@@ -68,7 +68,7 @@ def run_engine(
 
     if output is not None:
         check_writable(output)
-    opened = load(bundle)
+    opened = geocompile.load(bundle)
     target = target or _first(opened.targets)
     tensors = read_tensors(input)
     session = opened.session(target, num_threads=num_threads, portable=portable)

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from geocompile.bundle import load
+import geocompile
 from geocompile.cli import tables
 from geocompile.cli.options import (
     BundleArgument,
@@ -60,9 +60,8 @@ def verify_bundle(
     edges, with isolated nodes, self-loops, duplicate edges, one node, several graphs.
     """
     progress = TerminalProgress()
-    opened = load(bundle)
+    opened = geocompile.load(bundle)
     with progress.step("Loading the model and the examples"):
-        import geocompile
         from geocompile.cli.references import load_examples, load_model
 
         module = load_model(model, weights)
