@@ -1,0 +1,130 @@
+"""One function per PyG class that has a geocompile layer: options and weights of the one to the other."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from geocompile import layers
+from geocompile.custom_ops import csr_from_coo
+from geocompile.layers.propagation import ends
+from geocompile.pyg.aggregation import SegmentAggregation
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_propagate_forward_pre_hooks",
+    "_propagate_forward_hooks",
+    "_message_forward_pre_hooks",
+    "_message_forward_hooks",
+    "_aggregate_forward_pre_hooks",
+    "_aggregate_forward_hooks",
+)
+_PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
+
+
+class KeepError(Exception):
+    """The module cannot be replaced by one that computes the same; says why."""
+
+
+def class_path(module: torch.nn.Module) -> str:
+    """Where the class of ``module`` is defined; a subclass of a PyG layer is another class."""
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def gcn_conv(old: Any) -> torch.nn.Module:
+    """PyG's GCNConv, in which ``improved`` has no effect without edge weights."""
+    _check_layer(old, ("add", "sum", "mean", "max", "min"), ("lin",))
+    new = layers.GCNConv(
+        old.lin.in_channels,
+        old.out_channels,
+        old.improved,
+        old.cached,
+        old.bias is not None,
+        add_self_loops=old.add_self_loops,
+        normalize=old.normalize,
+        improved_needs_edge_weight=True,
+        aggr=old.aggr,
+        flow=old.flow,
+        node_dim=old.node_dim,
+    )
+    new.lin.weight, new.bias = old.lin.weight, old.bias
+    new._cached = _cached_graph(old)
+    return new
+
+
+def _cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, None] | None:
+    if old._cached_adj_t is not None:
+        raise KeepError("its cache holds a sparse matrix")
+    if old._cached_edge_index is None:
+        return None
+    if not old.add_self_loops or old.aggr == "mean":
+        raise KeepError("its cache is filled, and does not tell the number of nodes or neighbours")
+    edge_index, weight = old._cached_edge_index
+    i, j = ends(old.flow)
+    num_nodes = int(edge_index.max()) + 1 if edge_index.numel() else 0  # every node has its loop there
+    rowptr, perm, col = csr_from_coo(edge_index[i], weight.new_empty((num_nodes, 0)), edge_index[j])
+    return rowptr, col, weight.index_select(0, perm), None
+
+
+def graph_conv(old: Any) -> torch.nn.Module:
+    """PyG's GraphConv, which applies the neighbours' weight after the aggregation."""
+    _check_layer(old, ("add", "sum", "mean", "max", "min", "mul"), ("lin_rel", "lin_root"))
+    if old.flow != "source_to_target" and not isinstance(old.in_channels, int):
+        raise KeepError("it is bipartite and flows from target to source, where PyG confuses the two ends")
+    new = layers.GraphConv(
+        (old.lin_rel.in_channels, old.lin_root.in_channels),
+        old.out_channels,
+        old.aggr,
+        old.lin_rel.bias is not None,
+        weight_after=True,
+        flow=old.flow,
+        node_dim=old.node_dim,
+    )
+    new.in_channels = old.in_channels
+    new.lin_rel.weight, new.lin_rel.bias = old.lin_rel.weight, old.lin_rel.bias
+    new.lin_root.weight = old.lin_root.weight
+    return new
+
+
+def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
+    """A PyG aggregation module without parameters."""
+
+    def convert(old: Any) -> torch.nn.Module:
+        _refuse_hooks(old)
+        return SegmentAggregation(reduce)
+
+    return convert
+
+
+CONVERTERS: dict[str, Callable[[Any], torch.nn.Module]] = {
+    "torch_geometric.nn.conv.gcn_conv.GCNConv": gcn_conv,
+    "torch_geometric.nn.conv.graph_conv.GraphConv": graph_conv,
+    "torch_geometric.nn.aggr.basic.SumAggregation": aggregation("sum"),
+    "torch_geometric.nn.aggr.basic.MeanAggregation": aggregation("mean"),
+    "torch_geometric.nn.aggr.basic.MaxAggregation": aggregation("max"),
+    "torch_geometric.nn.aggr.basic.MinAggregation": aggregation("min"),
+    "torch_geometric.nn.aggr.basic.MulAggregation": aggregation("mul"),
+}
+"""Class path -> converter. A new layer is one line here and one function above."""
+
+
+def _check_layer(old: Any, aggregations: tuple[str, ...], linears: tuple[str, ...]) -> None:
+    """Refuse what a message passing layer can carry beside its options and weights."""
+    if old.aggr not in aggregations:
+        raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
+    _refuse_hooks(old)
+    for name in linears:
+        linear = getattr(old, name)
+        if class_path(linear) != _PYG_LINEAR:
+            raise KeepError(f"its {name} is a {type(linear).__name__}, not PyG's plain Linear")
+        if isinstance(linear.weight, torch.nn.parameter.UninitializedParameter):
+            raise KeepError(f"the size of its {name} is not known yet; run the model once")
+        _refuse_hooks(linear)
+
+
+def _refuse_hooks(old: Any) -> None:
+    if any(getattr(old, name, None) for name in _HOOKS):
+        raise KeepError("it carries hooks, which would be lost")

@@ -1,0 +1,117 @@
+"""Replaces the PyG modules of a model by geocompile layers that compute the same."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from geocompile.pyg.convert import CONVERTERS, KeepError, class_path
+from geocompile.pyg.functions import pool_function_for
+
+_PACKAGES_OF_LAYERS = ("torch_geometric.nn.conv.", "torch_geometric.nn.aggr.", "torch_geometric.nn.pool.")
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """One module, or function held by a module, that is now geocompile's."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One PyG layer that stays, and why."""
+
+    path: str
+    old: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """What :func:`from_pyg_report` did, children before what holds them."""
+
+    replaced: list[Replaced] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+
+
+def from_pyg(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of ``model`` in which geocompile layers stand for the PyG modules that have one.
+
+    Weights (the parameters' dtype, device and ``requires_grad``), options, aggregation, flow and a filled cache are
+    carried over; the result computes what the model computes in eager, PyG's deviations from the written formulas
+    included. Modules without a counterpart stay; :func:`from_pyg_report` tells which and why. The model itself is
+    not changed, nor is PyG needed for one without PyG modules.
+
+    Args:
+        model: any module, with PyG modules at any depth, or a PyG module itself.
+
+    Returns:
+        The converted copy. A converted layer takes edge indices, not sparse matrices, for ``edge_index``.
+
+    Raises:
+        TypeError: ``model`` is not a :class:`torch.nn.Module`.
+    """
+    return from_pyg_report(model)[0]
+
+
+def from_pyg_report(model: torch.nn.Module) -> tuple[torch.nn.Module, Report]:
+    """:func:`from_pyg`, and a report of what was replaced and what was kept, with the reason."""
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"geocompile.from_pyg: model must be a torch.nn.Module, got {type(model).__name__}")
+    walk = _Walk()
+    return walk.visit(copy.deepcopy(model), ""), walk.report
+
+
+class _Walk:
+    """One pass over a model; a module that stands at several places is converted once and stays shared."""
+
+    def __init__(self) -> None:
+        self.report = Report()
+        self.done: dict[int, torch.nn.Module] = {}
+        self.originals: list[torch.nn.Module] = []  # kept alive: their ids are keys above
+
+    def visit(self, module: torch.nn.Module, path: str) -> torch.nn.Module:
+        if id(module) not in self.done:
+            self.originals.append(module)
+            self.done[id(module)] = module  # for a module that contains itself
+            self.done[id(module)] = self._convert(module, path)
+        return self.done[id(module)]
+
+    def _convert(self, module: torch.nn.Module, path: str) -> torch.nn.Module:
+        old = class_path(module)
+        if old in CONVERTERS:
+            try:
+                new = CONVERTERS[old](module)
+            except KeepError as reason:
+                self.report.kept.append(Kept(path, old, str(reason)))
+                return module
+            self.report.replaced.append(Replaced(path, old, class_path(new)))
+            return new.train(module.training)
+        if old.startswith(_PACKAGES_OF_LAYERS):
+            self.report.kept.append(Kept(path, old, "geocompile has no layer of this class yet"))
+        for name, child in _children(module):
+            module._modules[name] = self.visit(child, f"{path}.{name}" if path else name)
+        self._replace_functions(module, path)
+        return module
+
+    def _replace_functions(self, module: torch.nn.Module, path: str) -> None:
+        """Pooling functions that a model holds as attributes (``self.pool = global_mean_pool``)."""
+        for name, value in list(vars(module).items()):
+            new = pool_function_for(value)
+            if new is not None:
+                setattr(module, name, new)
+                place = f"{path}.{name}" if path else name
+                old = f"{value.__module__}.{value.__qualname__}"
+                self.report.replaced.append(Replaced(place, old, f"{new.__module__}.{new.__qualname__}"))
+
+
+def _children(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The children that are walked: all but the aggregation inside a PyG layer that stays as it is."""
+    inside_layer = hasattr(module, "aggr_module") and hasattr(module, "propagate")
+    for name, child in module.named_children():
+        if not (inside_layer and name == "aggr_module"):
+            yield name, child

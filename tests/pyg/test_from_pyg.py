@@ -1,0 +1,244 @@
+"""A converted model computes what the PyG model computes, in float64 to 1e-10, on random graphs."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+import geocompile
+from geocompile import layers
+from geocompile.pyg import capturing, from_pyg_report
+
+pyg = pytest.importorskip("torch_geometric.nn", reason="PyG is not installed (extra: pyg)")
+
+
+def random_graph(seed: int, num_nodes: int = 9, num_edges: int = 30) -> tuple[Tensor, Tensor, Tensor]:
+    """Features, edges with loops, duplicate edges and isolated nodes, and weights."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(num_nodes, 3, dtype=torch.float64, generator=generator)
+    edge_index = torch.randint(0, num_nodes - 1, (2, num_edges), generator=generator)
+    weight = torch.rand(num_edges, dtype=torch.float64, generator=generator) + 0.1
+    return x, edge_index, weight
+
+
+def assert_same(ours: Tensor, theirs: Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+GCN_OPTIONS = [
+    {"improved": improved, **rest}
+    for improved, rest in itertools.product(
+        (False, True), ({}, {"add_self_loops": False}, {"normalize": False}, {"bias": False})
+    )
+]
+
+
+@pytest.mark.parametrize("out_channels", [2, 5])
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@pytest.mark.parametrize("aggr", ["add", "mean", "max", "min"])
+@pytest.mark.parametrize("options", GCN_OPTIONS, ids=str)
+def test_gcn_conv_computes_what_pyg_computes(options, aggr, flow, out_channels) -> None:
+    theirs = pyg.GCNConv(3, out_channels, aggr=aggr, flow=flow, **options).double()
+    ours, report = from_pyg_report(theirs)
+    assert type(ours) is layers.GCNConv
+    assert not report.kept
+    for seed in range(3):
+        x, edge_index, weight = random_graph(seed)
+        assert_same(ours(x, edge_index), theirs(x, edge_index))
+        assert_same(ours(x, edge_index, weight), theirs(x, edge_index, weight))
+
+
+@pytest.mark.parametrize("out_channels", [2, 5])
+@pytest.mark.parametrize("flow", ["source_to_target", "target_to_source"])
+@pytest.mark.parametrize("aggr", ["add", "mean", "max", "min", "mul"])
+def test_graph_conv_computes_what_pyg_computes(aggr, flow, out_channels) -> None:
+    theirs = pyg.GraphConv(3, out_channels, aggr=aggr, flow=flow).double()
+    ours = geocompile.from_pyg(theirs)
+    assert type(ours) is layers.GraphConv
+    for seed in range(3):
+        x, edge_index, weight = random_graph(seed)
+        assert_same(ours(x, edge_index), theirs(x, edge_index))
+        assert_same(ours(x, edge_index, weight), theirs(x, edge_index, weight))
+
+
+def test_bipartite_graph_conv_computes_what_pyg_computes() -> None:
+    theirs = pyg.GraphConv((3, 4), 5, aggr="max").double()
+    ours = geocompile.from_pyg(theirs)
+    x, edge_index, weight = random_graph(0)
+    target = torch.randn(11, 4, dtype=torch.float64)
+    assert_same(ours((x, target), edge_index, weight), theirs((x, target), edge_index, weight))
+    assert_same(ours((x, None), edge_index, size=(9, 11)), theirs((x, None), edge_index, size=(9, 11)))
+
+
+def test_features_with_a_dimension_in_front_of_the_nodes() -> None:
+    theirs = pyg.GCNConv(3, 2).double()
+    ours = geocompile.from_pyg(theirs)
+    x, edge_index, weight = random_graph(0)
+    x = torch.stack([x, 2 * x])
+    assert_same(ours(x, edge_index, weight), theirs(x, edge_index, weight))
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max", "min", "mul"])
+def test_aggregation_modules_compute_what_pyg_computes(reduce) -> None:
+    theirs = getattr(pyg.aggr, f"{reduce.capitalize()}Aggregation")()
+    ours = geocompile.from_pyg(theirs)
+    x = torch.randn(6, 3, dtype=torch.float64)
+    index = torch.tensor([2, 0, 2, 1, 4, 4])
+    assert_same(ours(x, index), theirs(x, index))
+    assert_same(ours(x, index, dim_size=7), theirs(x, index, dim_size=7))
+    assert_same(ours(x, index[:3], dim=-1), theirs(x, index[:3], dim=-1))
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = torch.nn.ModuleList([pyg.GCNConv(3, 8), pyg.GraphConv(8, 8)])
+        self.shared = self.convs[1]
+        self.other = pyg.SAGEConv(8, 8)
+        self.pool = pyg.global_mean_pool
+        self.readout = pyg.aggr.MaxAggregation()
+
+    def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> Tensor:
+        for conv in self.convs:
+            x = conv(x, edge_index).relu()
+        x = self.other(self.shared(x, edge_index), edge_index)
+        return torch.cat([self.pool(x, batch), self.readout(x, batch)], dim=-1)
+
+
+def test_a_nested_model_keeps_its_results_its_weights_and_itself() -> None:
+    torch.manual_seed(0)
+    theirs = Net().double().eval()
+    theirs.convs[0].lin.weight.requires_grad_(False)
+    ours, report = from_pyg_report(theirs)
+    x, edge_index, _ = random_graph(0)
+    batch = torch.tensor([0, 0, 0, 1, 1, 1, 1, 2, 2])
+    assert_same(ours(x, edge_index, batch), theirs(x, edge_index, batch))
+    assert [entry.path for entry in report.replaced] == ["convs.0", "convs.1", "readout", "pool"]
+    assert [(entry.path, entry.reason) for entry in report.kept] == [
+        ("other", "geocompile has no layer of this class yet")
+    ]
+    assert ours.shared is ours.convs[1]
+    assert not ours.training
+    assert not ours.convs[0].training
+    assert not ours.convs[0].lin.weight.requires_grad
+    assert type(theirs.convs[0]) is pyg.GCNConv
+    assert theirs.pool is pyg.global_mean_pool
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    theirs.load_state_dict(ours.state_dict())
+
+
+def test_a_model_of_pygs_own_is_converted_inside() -> None:
+    theirs = pyg.GCN(3, 8, num_layers=2, out_channels=2).double().eval()
+    ours, report = from_pyg_report(theirs)
+    assert len(report.replaced) == 2
+    x, edge_index, weight = random_graph(1)
+    assert_same(ours(x, edge_index, edge_weight=weight), theirs(x, edge_index, edge_weight=weight))
+
+
+def test_tied_weights_stay_tied() -> None:
+    first, second = pyg.GCNConv(3, 3), pyg.GCNConv(3, 3)
+    second.lin.weight = first.lin.weight
+    ours = geocompile.from_pyg(torch.nn.ModuleList([first, second]))
+    assert ours[0].lin.weight is ours[1].lin.weight
+
+
+def test_a_filled_cache_is_carried_over() -> None:
+    theirs = pyg.GCNConv(3, 2, cached=True).double()
+    x, edge_index, weight = random_graph(0)
+    theirs(x, edge_index, weight)
+    ours = geocompile.from_pyg(theirs)
+    other = torch.tensor([[0], [1]])
+    assert_same(ours(2 * x, other), theirs(2 * x, other))
+
+
+def subclass_of_gcn_conv() -> torch.nn.Module:
+    class Mine(pyg.GCNConv):
+        def message(self, x_j, edge_weight):
+            return 2 * x_j
+
+    return Mine(3, 3)
+
+
+def with_hook() -> torch.nn.Module:
+    conv = pyg.GCNConv(3, 3)
+    conv.register_forward_hook(lambda *_: None)
+    return conv
+
+
+def with_parametrized_weight() -> torch.nn.Module:
+    conv = pyg.GCNConv(3, 3)
+    torch.nn.utils.parametrizations.weight_norm(conv.lin)
+    return conv
+
+
+KEPT = {
+    "no layer of this class": (lambda: pyg.GATConv(3, 3), "no layer of this class yet"),
+    "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "'median' has no geocompile operator"),
+    "hook": (with_hook, "it carries hooks"),
+    "parametrized": (with_parametrized_weight, "its lin is a"),
+    "lazy": (lambda: pyg.GCNConv(-1, 3), "run the model once"),
+    "confused ends": (
+        lambda: pyg.GraphConv((3, 4), 3, flow="target_to_source"),
+        "PyG confuses the two ends",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_cannot_be_replaced_is_kept_with_the_reason(name) -> None:
+    make, reason = KEPT[name]
+    theirs = make()
+    ours, report = from_pyg_report(theirs)
+    assert type(ours) is type(theirs)
+    assert not report.replaced
+    assert reason in report.kept[0].reason
+
+
+def test_a_users_subclass_of_a_pyg_layer_is_left_alone() -> None:
+    theirs = subclass_of_gcn_conv().double()
+    ours = geocompile.from_pyg(theirs)
+    x, edge_index, weight = random_graph(0)
+    assert type(ours) is type(theirs)
+    assert_same(ours(x, edge_index, weight), theirs(x, edge_index, weight))
+
+
+def test_something_that_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"geocompile\.from_pyg: model must be a torch\.nn\.Module, got dict"):
+        geocompile.from_pyg({})
+
+
+def test_a_model_without_pyg_needs_no_pyg() -> None:
+    program = (
+        "import sys; sys.modules['torch_geometric'] = None\n"
+        "import torch, geocompile\n"
+        "from geocompile.layers import GCNConv\n"
+        "from geocompile.pyg import capturing\n"
+        "model = torch.nn.Sequential(torch.nn.Linear(2, 2), GCNConv(2, 2))\n"
+        "with capturing():\n"
+        "    assert type(geocompile.from_pyg(model)[1]) is GCNConv\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def pooled_by_global_name(x: Tensor, batch: Tensor) -> Tensor:
+    return pyg.global_add_pool(x, batch)
+
+
+def test_functions_are_ours_while_capturing_and_pygs_again_after() -> None:
+    x, batch = torch.randn(4, 2), torch.tensor([0, 0, 1, 1])
+    before = pyg.global_add_pool
+    with capturing():
+        exported = torch.export.export(Pooled(), (x, batch))
+    assert "geocompile.segment_reduce" in str(exported.graph)
+    assert pyg.global_add_pool is before
+    with pytest.raises(ZeroDivisionError), capturing():
+        raise ZeroDivisionError
+    assert pyg.global_add_pool is before
+
+
+class Pooled(torch.nn.Module):
+    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+        return pooled_by_global_name(x, batch)
