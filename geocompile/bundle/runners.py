@@ -21,5 +21,4 @@ def write_runners(folder: Path, engines: Sequence[Engine]) -> None:
     (folder / "cpp").mkdir(exist_ok=True)
     for source in sorted((_TEMPLATES / "cpp").iterdir()):
         shutil.copyfile(source, folder / "cpp" / source.name)
-    if _ORT_HEADER.is_file():
-        shutil.copyfile(_ORT_HEADER, folder / "cpp" / _ORT_HEADER.name)
+    shutil.copyfile(_ORT_HEADER, folder / "cpp" / _ORT_HEADER.name)

@@ -1,0 +1,152 @@
+// Runs the ONNX engine of a bundle on its samples: runner_onnx BUNDLE LIBONNXRUNTIME [--portable]
+//
+// ONNX Runtime is opened at run time and called through its C ABI, so that this builds without any of its files.
+#include "bundle.h"
+#include "ort_c_api.h"
+
+namespace {
+
+const OrtApi* ort = nullptr;
+
+void check(OrtStatus* status) {
+  if (status == nullptr) return;
+  const std::string message = ort->GetErrorMessage(status);
+  ort->ReleaseStatus(status);
+  throw std::runtime_error(message);
+}
+
+void open_runtime(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw std::runtime_error(dlerror());
+  const auto base = reinterpret_cast<const OrtApiBase* (*)()>(dlsym(library, "OrtGetApiBase"));
+  if (base == nullptr) throw std::runtime_error(path + " is not ONNX Runtime: it has no OrtGetApiBase");
+  ort = base()->GetApi(18);
+  if (ort == nullptr) throw std::runtime_error(path + " is older than ONNX Runtime 1.18");
+}
+
+ONNXTensorElementDataType element_type(const std::string& dtype) {
+  static const std::map<std::string, ONNXTensorElementDataType> types = {
+      {"float32", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT},
+      {"float64", ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE},
+      {"int32", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32},
+      {"int64", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64},
+      {"bool", ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL}};
+  return types.at(dtype);
+}
+
+// An OrtValue over the tensor's own memory, which must outlive it.
+OrtValue* to_ort(const bundle::Tensor& tensor, const OrtMemoryInfo* memory) {
+  OrtValue* value = nullptr;
+  check(ort->CreateTensorWithDataAsOrtValue(memory, const_cast<char*>(tensor.bytes.data()), tensor.bytes.size(),
+                                            tensor.shape.data(), tensor.shape.size(), element_type(tensor.dtype),
+                                            &value));
+  return value;
+}
+
+bundle::Tensor from_ort(OrtValue* value) {
+  OrtTensorTypeAndShapeInfo* info = nullptr;
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  size_t rank = 0;
+  check(ort->GetTensorTypeAndShape(value, &info));
+  check(ort->GetTensorElementType(info, &type));
+  check(ort->GetDimensionsCount(info, &rank));
+  std::vector<int64_t> shape(rank);
+  check(ort->GetDimensions(info, shape.data(), rank));
+  ort->ReleaseTensorTypeAndShapeInfo(info);
+  void* data = nullptr;
+  check(ort->GetTensorMutableData(value, &data));
+  for (const char* dtype : {"float32", "float64", "int32", "int64", "bool"}) {
+    if (element_type(dtype) != type) continue;
+    const char* bytes = static_cast<const char*>(data);
+    return {dtype, shape, std::vector<char>(bytes, bytes + bundle::byte_size(dtype, shape))};
+  }
+  throw std::runtime_error("the runners have no ONNX element type " + std::to_string(type));
+}
+
+class Session {
+ public:
+  Session(const bundle::Bundle& bundle, bool portable) {
+    check(ort->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "runner", &env_));
+    check(ort->CreateSessionOptions(&options_));
+    if (!portable) {
+      for (const std::string& library : bundle.libraries("onnx")) {
+        check(ort->RegisterCustomOpsLibrary_V2(options_, library.c_str()));
+      }
+    }
+    check(ort->CreateSession(env_, bundle.engine("onnx").c_str(), options_, &session_));
+    check(ort->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory_));
+    for (const auto& spec : bundle.manifest()["inputs"].items()) manifest_inputs_.push_back(spec["name"].text());
+    size_t count = 0;
+    check(ort->SessionGetInputCount(session_, &count));
+    for (size_t i = 0; i < count; ++i) inputs_.push_back(name(ort->SessionGetInputName, i));
+    check(ort->SessionGetOutputCount(session_, &count));
+    for (size_t i = 0; i < count; ++i) outputs_.push_back(name(ort->SessionGetOutputName, i));
+  }
+
+  ~Session() {
+    ort->ReleaseMemoryInfo(memory_);
+    ort->ReleaseSession(session_);
+    ort->ReleaseSessionOptions(options_);
+    ort->ReleaseEnv(env_);
+  }
+
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  std::vector<bundle::Tensor> run(const std::vector<bundle::Tensor>& tensors) const {
+    std::vector<OrtValue*> inputs;
+    for (const std::string& input : inputs_) inputs.push_back(to_ort(tensors.at(position(input)), memory_));
+    std::vector<const char*> input_names = pointers(inputs_), output_names = pointers(outputs_);
+    std::vector<OrtValue*> outputs(outputs_.size(), nullptr);
+    check(ort->Run(session_, nullptr, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
+                   outputs.size(), outputs.data()));
+    std::vector<bundle::Tensor> results;
+    for (OrtValue* output : outputs) results.push_back(from_ort(output));
+    for (OrtValue* output : outputs) ort->ReleaseValue(output);
+    for (OrtValue* input : inputs) ort->ReleaseValue(input);
+    return results;
+  }
+
+ private:
+  template <typename GetName>
+  std::string name(GetName get, size_t index) const {
+    OrtAllocator* allocator = nullptr;
+    char* text = nullptr;
+    check(ort->GetAllocatorWithDefaultOptions(&allocator));
+    check(get(session_, index, allocator, &text));
+    const std::string result = text;
+    check(ort->AllocatorFree(allocator, text));
+    return result;
+  }
+
+  // Where the manifest, and so each sample, has the engine's input; an unused input may be absent from the engine.
+  size_t position(const std::string& input) const {
+    const auto found = std::find(manifest_inputs_.begin(), manifest_inputs_.end(), input);
+    if (found == manifest_inputs_.end()) throw std::runtime_error("the manifest has no input " + input);
+    return static_cast<size_t>(found - manifest_inputs_.begin());
+  }
+
+  static std::vector<const char*> pointers(const std::vector<std::string>& names) {
+    std::vector<const char*> result;
+    for (const std::string& name : names) result.push_back(name.c_str());
+    return result;
+  }
+
+  OrtEnv* env_ = nullptr;
+  OrtSessionOptions* options_ = nullptr;
+  OrtSession* session_ = nullptr;
+  OrtMemoryInfo* memory_ = nullptr;
+  std::vector<std::string> manifest_inputs_, inputs_, outputs_;
+};
+
+bundle::Engine open(const bundle::Bundle& bundle, const std::vector<std::string>& arguments) {
+  if (arguments.empty()) throw std::runtime_error("give the path of libonnxruntime.so as second argument");
+  open_runtime(arguments[0]);
+  const bool portable = arguments.size() > 1 && arguments[1] == "--portable";
+  const auto session = std::make_shared<Session>(bundle, portable);
+  return [session](const std::vector<bundle::Tensor>& inputs) { return session->run(inputs); };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return bundle::run_main(argc, argv, "BUNDLE LIBONNXRUNTIME [--portable]", open); }
