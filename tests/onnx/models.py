@@ -1,65 +1,125 @@
-"""Single-node models of one op type, and the ways to run them."""
+"""Operator cases as single-node ONNX models, and the three engines that run them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from geocompile.custom_ops import onnx as geocompile_onnx
+from geocompile.custom_ops import onnx as operators
+from geocompile.custom_ops.libraries import ort_library
+from geocompile.custom_ops.onnx import gather_segment_reduce, gcn_norm, segment_reduce
+from tests.operators.cases import Case
 
-Array = NDArray[np.generic]
+
+@dataclass
+class Call:
+    """An operator call in ONNX terms."""
+
+    op_type: str
+    inputs: list[np.ndarray]
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def single_node_model(op_type: str, arrays: list[Array], **attributes: float) -> onnx.ModelProto:
+def call_of(case: Case) -> Call:
+    """The op type names the variant: which optional arguments are there, and the reduction."""
+    arguments = dict(case.arguments)
+    reduce = arguments.pop("reduce", None)
+    attributes = {k: arguments.pop(k) for k in ("fill_value", "add_self_loops") if k in arguments}
+    given = {name: array is not None for name, array in arguments.items()}
+    op_type = {
+        "csr_from_coo": lambda: "CsrFromCoo" if given["other"] else "CsrFromIndex",
+        "batch_ptr": lambda: "BatchPtr",
+        "segment_reduce": lambda: segment_reduce.op_type_of(reduce, given["perm"]),
+        "gather_segment_reduce": lambda: gather_segment_reduce.op_type_of(
+            reduce, given["weight"], given["self_weight"]
+        ),
+        "gcn_norm": lambda: gcn_norm.op_type_of(given["weight"]),
+    }[case.operator]()
+    return Call(op_type, [a for a in arguments.values() if a is not None], attributes)
+
+
+def model_of(call: Call, with_function: bool = True) -> onnx.ModelProto:
     """A model with every dimension free, carrying the function body of its only node."""
-    operator = geocompile_onnx.OPERATORS[op_type]
-    types = {f.type: helper.np_dtype_to_tensor_dtype(a.dtype) for f, a in zip(operator.formal_inputs, arrays)}
+    operator = operators.OPERATORS[call.op_type]
+    types = {
+        f.type: helper.np_dtype_to_tensor_dtype(a.dtype)
+        for f, a in reversed(list(zip(operator.formal_inputs, call.inputs, strict=True)))
+    }
     inputs = [
-        helper.make_tensor_value_info(f.name, helper.np_dtype_to_tensor_dtype(a.dtype), _free_shape(f.name, a.ndim))
-        for f, a in zip(operator.formal_inputs, arrays)
+        helper.make_tensor_value_info(
+            f.name,
+            helper.np_dtype_to_tensor_dtype(a.dtype),
+            [_dimension(f.name, f.dims, d) for d in range(a.ndim)],
+        )
+        for f, a in zip(operator.formal_inputs, call.inputs, strict=True)
     ]
     outputs = [helper.make_tensor_value_info(f.name, types[f.type], None) for f in operator.formal_outputs]
-    node = helper.make_node(
-        op_type, [i.name for i in inputs], [o.name for o in outputs], domain=geocompile_onnx.DOMAIN, **attributes
-    )
+    names = [value.name for value in inputs], [value.name for value in outputs]
+    node = helper.make_node(call.op_type, *names, domain=operators.DOMAIN, **_attributes(call))
     return helper.make_model(
-        helper.make_graph([node], op_type, inputs, outputs),
-        functions=[geocompile_onnx.function_proto(op_type)],
+        helper.make_graph([node], call.op_type, inputs, outputs),
+        functions=[operators.function_proto(call.op_type)] if with_function else [],
         opset_imports=[
-            helper.make_opsetid("", geocompile_onnx.OPSET),
-            helper.make_opsetid(geocompile_onnx.DOMAIN, geocompile_onnx.VERSION),
+            helper.make_opsetid("", operators.OPSET),
+            helper.make_opsetid(operators.DOMAIN, operators.VERSION),
         ],
         ir_version=10,
     )
 
 
-def run_onnxruntime(
-    model: onnx.ModelProto, arrays: list[Array], library: Path | None = None, num_threads: int = 2
-) -> list[Array]:
-    """By ONNX Runtime: with the library, by our kernel; without, by the inlined function body."""
+def with_library(call: Call, num_threads: int = 2) -> Sequence[np.ndarray]:
+    """ONNX Runtime with our library: our kernels. The function is left out, so that nothing else can answer."""
+    model = model_of(call, with_function=False)
+    return session(model, library=True, num_threads=num_threads).run(None, feeds(model, call))
+
+
+def without_library(call: Call) -> Sequence[np.ndarray]:
+    """ONNX Runtime alone: the inlined function body."""
+    model = model_of(call)
+    return session(model, library=False).run(None, feeds(model, call))
+
+
+def reference_evaluator(call: Call) -> Sequence[np.ndarray]:
+    """The function body in onnx's own reference evaluator."""
+    model = model_of(call)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ReferenceEvaluator(model).run(None, feeds(model, call))
+
+
+ENGINES: dict[str, Callable[[Call], Sequence[np.ndarray]]] = {
+    "library": with_library,
+    "portable": without_library,
+    "reference": reference_evaluator,
+}
+
+
+def session(model: onnx.ModelProto, library: bool, num_threads: int = 2) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
-    options.log_severity_level = 3
-    if library is not None:
-        options.register_custom_ops_library(str(library))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, _feeds(model, arrays))
+    options.log_severity_level = 4
+    if library:
+        options.register_custom_ops_library(str(ort_library()))
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
-def run_reference(model: onnx.ModelProto, arrays: list[Array]) -> list[Array]:
-    """By onnx's reference evaluator."""
-    return ReferenceEvaluator(model).run(None, _feeds(model, arrays))
+def feeds(model: onnx.ModelProto, call: Call) -> dict[str, np.ndarray]:
+    return {value.name: array for value, array in zip(model.graph.input, call.inputs, strict=True)}
 
 
-def _feeds(model: onnx.ModelProto, arrays: list[Array]) -> dict[str, Array]:
-    return {value.name: array for value, array in zip(model.graph.input, arrays)}
+def _attributes(call: Call) -> dict[str, Any]:
+    return {k: int(v) if isinstance(v, bool) else v for k, v in call.attributes.items()}
 
 
-def _free_shape(name: str, rank: int) -> list[str]:
-    return [f"{name}_dim{d}" for d in range(rank)]
+def _dimension(name: str, dims: tuple[str, ...], d: int) -> str:
+    """Equal names for sizes that the signature says are equal."""
+    fixed = d < len(dims) and dims[d] != "..."
+    return f"num_{dims[d]}" if fixed else f"{name}_dim{d}"

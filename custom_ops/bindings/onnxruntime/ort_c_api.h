@@ -94,7 +94,7 @@ typedef struct OrtApi {
   ORT_FUNCTION(GetTensorMutableData, OrtValue* value, void** out);  // 51
   ORT_SKIP(52, 57);
   ORT_FUNCTION(CreateTensorTypeAndShapeInfo, OrtTensorTypeAndShapeInfo** out);  // 57
-  ORT_SKIP(58, 59);
+  ORT_FUNCTION(SetTensorElementType, OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType type);          // 58
   ORT_FUNCTION(SetDimensions, OrtTensorTypeAndShapeInfo* info, const int64_t* sizes, size_t rank);          // 59
   ORT_FUNCTION(GetTensorElementType, const OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType* out);  // 60
   ORT_FUNCTION(GetDimensionsCount, const OrtTensorTypeAndShapeInfo* info, size_t* out);                     // 61

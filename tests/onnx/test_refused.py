@@ -1,0 +1,49 @@
+"""Input that the kernels refuse fails the run in ONNX Runtime with our own message, and leaves the session usable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.onnx.models import call_of, feeds, model_of, session, with_library
+from tests.operators.cases import Case, refused
+
+# An element type that no kernel has is refused by ONNX Runtime itself when the model is loaded.
+REFUSED_AT_LOAD = {"float-index", "float-batch", "integer-features", "integer-like"}
+NO_SUCH_OP_TYPE = {"unknown-reduction"}
+CASES = [case for case in refused() if case.name not in NO_SUCH_OP_TYPE]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name not in REFUSED_AT_LOAD], ids=str)
+def test_refused_input_gives_our_message(case: Case) -> None:
+    assert case.error is not None
+    with pytest.raises(Exception, match="INVALID_ARGUMENT") as error:
+        with_library(call_of(case))
+    assert f"geocompile.{case.operator}: " in str(error.value)
+    assert case.error[1] in str(error.value)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in REFUSED_AT_LOAD], ids=str)
+def test_wrong_element_type_is_refused_when_the_model_is_loaded(case: Case) -> None:
+    with pytest.raises(Exception, match=r"(?i)type") as error:
+        with_library(call_of(case))
+    assert call_of(case).op_type in str(error.value)
+
+
+def test_a_session_works_on_after_a_refused_input() -> None:
+    good = Case("batch_ptr", "good", {"batch": np.array([1, 0, 1])})
+    bad = Case("batch_ptr", "bad", {"batch": np.array([1, -1, 1])})
+    model = model_of(call_of(good), with_function=False)
+    running = session(model, library=True)
+    for _ in range(3):
+        with pytest.raises(Exception, match=r"geocompile\.batch_ptr: 'batch'\[1\] is -1"):
+            running.run(None, feeds(model, call_of(bad)))
+        ptr, perm = running.run(None, feeds(model, call_of(good)))
+        assert ptr.tolist() == [0, 1, 3]
+        assert perm.tolist() == [1, 0, 2]
+
+
+def test_a_model_without_its_function_needs_the_library() -> None:
+    case = Case("batch_ptr", "good", {"batch": np.array([1, 0, 1])})
+    with pytest.raises(Exception, match="BatchPtr"):
+        session(model_of(call_of(case), with_function=False), library=False)
