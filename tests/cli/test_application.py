@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Command
 
 import geocompile
+from tests.cli.conftest import Command
 
 COMMANDS = ("compile", "verify", "run", "bench", "inspect", "doctor", "demo")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
 
 from geocompile.bundle import load
 from geocompile.cli.op_counts import count_operators
 from geocompile.timing import Timing, time_side_by_side
+from tests.cli.conftest import Command
 
 
 def test_inspect_shows_tensors_engines_passes_and_versions(command: Command, bundle: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import WEIGHT, Command
 from safetensors.numpy import load_file, save_file
+
+from tests.cli.conftest import WEIGHT, Command
 
 X = np.array([[1, 2, 3], [-4, 5, 6]], dtype=np.float32)
 
