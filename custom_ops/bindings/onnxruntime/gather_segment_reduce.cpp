@@ -31,8 +31,8 @@ void segment_reduce(const Call& call, Reduce reduce, bool permuted) {
   const int64_t num_edges = perm ? perm->size(0) : src.size(0);
   run(call,
       GatherSegmentReduce{"segment_reduce", "perm", reduce, src.dtype(), rowptr.dtype(), rowptr.size(0) - 1,
-                          src.size(0), num_edges, src.info().row_size(), src.data(), rowptr.data(), data(perm),
-                          nullptr, nullptr, nullptr},
+                          src.size(0), num_edges, src.info().row_size(), src.data(), rowptr.data(), data(perm), nullptr,
+                          nullptr, nullptr},
       src);
 }
 

@@ -12,9 +12,18 @@ void gcn_norm(const Call& call, bool weighted) {
   const std::optional<Input> weight = call.input_if(weighted, 3);
   check_gcn_norm(rowptr.info(), col.info(), like.info(), info(weight));
   const int64_t num_rows = rowptr.size(0) - 1, num_edges = col.size(0);
-  const GcnNorm args{"gcn_norm",    like.dtype(), rowptr.dtype(), num_rows,
-                     num_edges,     call.attribute(0), call.attribute(1) != 0, rowptr.data(),
-                     col.data(),    data(weight), call.output(0, {num_edges}), call.output(1, {num_rows})};
+  const GcnNorm args{"gcn_norm",
+                     like.dtype(),
+                     rowptr.dtype(),
+                     num_rows,
+                     num_edges,
+                     call.attribute(0),
+                     call.attribute(1) != 0,
+                     rowptr.data(),
+                     col.data(),
+                     data(weight),
+                     call.output(0, {num_edges}),
+                     call.output(1, {num_rows})};
   Workspace workspace = call.workspace(cpu::gcn_norm_workspace(args));
   cpu::gcn_norm(args, workspace.data(), call.parallel());
 }

@@ -62,7 +62,7 @@ typedef enum OrtCustomOpInputOutputCharacteristic {
 typedef struct OrtApi {
   ORT_FUNCTION(CreateStatus, OrtErrorCode code, const char* message);  // 0
   ORT_SKIP(1, 2);
-  const char*(ORT_API_CALL* GetErrorMessage)(const OrtStatus* status);                       // 2
+  const char*(ORT_API_CALL* GetErrorMessage)(const OrtStatus* status);               // 2
   ORT_FUNCTION(CreateEnv, OrtLoggingLevel level, const char* log_id, OrtEnv** out);  // 3
   ORT_SKIP(4, 7);
   ORT_FUNCTION(CreateSession, const OrtEnv* env, const ORTCHAR_T* path, const OrtSessionOptions* options,
@@ -71,14 +71,14 @@ typedef struct OrtApi {
                const OrtSessionOptions* options, OrtSession** out);  // 8
   ORT_FUNCTION(Run, OrtSession* session, const OrtRunOptions* options, const char* const* input_names,
                const OrtValue* const* inputs, size_t num_inputs, const char* const* output_names, size_t num_outputs,
-               OrtValue** outputs);                                    // 9
+               OrtValue** outputs);                             // 9
   ORT_FUNCTION(CreateSessionOptions, OrtSessionOptions** out);  // 10
   ORT_SKIP(11, 24);
   ORT_FUNCTION(SetIntraOpNumThreads, OrtSessionOptions* options, int num_threads);  // 24
   ORT_SKIP(25, 26);
-  ORT_FUNCTION(CreateCustomOpDomain, const char* name, OrtCustomOpDomain** out);                    // 26
-  ORT_FUNCTION(CustomOpDomain_Add, OrtCustomOpDomain* domain, const OrtCustomOp* op);               // 27
-  ORT_FUNCTION(AddCustomOpDomain, OrtSessionOptions* options, OrtCustomOpDomain* domain);           // 28
+  ORT_FUNCTION(CreateCustomOpDomain, const char* name, OrtCustomOpDomain** out);           // 26
+  ORT_FUNCTION(CustomOpDomain_Add, OrtCustomOpDomain* domain, const OrtCustomOp* op);      // 27
+  ORT_FUNCTION(AddCustomOpDomain, OrtSessionOptions* options, OrtCustomOpDomain* domain);  // 28
   ORT_SKIP(29, 30);
   ORT_FUNCTION(SessionGetInputCount, const OrtSession* session, size_t* out);   // 30
   ORT_FUNCTION(SessionGetOutputCount, const OrtSession* session, size_t* out);  // 31
@@ -93,12 +93,12 @@ typedef struct OrtApi {
   ORT_SKIP(50, 51);
   ORT_FUNCTION(GetTensorMutableData, OrtValue* value, void** out);  // 51
   ORT_SKIP(52, 57);
-  ORT_FUNCTION(CreateTensorTypeAndShapeInfo, OrtTensorTypeAndShapeInfo** out);  // 57
-  ORT_FUNCTION(SetTensorElementType, OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType type);          // 58
-  ORT_FUNCTION(SetDimensions, OrtTensorTypeAndShapeInfo* info, const int64_t* sizes, size_t rank);          // 59
-  ORT_FUNCTION(GetTensorElementType, const OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType* out);  // 60
-  ORT_FUNCTION(GetDimensionsCount, const OrtTensorTypeAndShapeInfo* info, size_t* out);                     // 61
-  ORT_FUNCTION(GetDimensions, const OrtTensorTypeAndShapeInfo* info, int64_t* sizes, size_t rank);          // 62
+  ORT_FUNCTION(CreateTensorTypeAndShapeInfo, OrtTensorTypeAndShapeInfo** out);                                   // 57
+  ORT_FUNCTION(SetTensorElementType, OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType type);           // 58
+  ORT_FUNCTION(SetDimensions, OrtTensorTypeAndShapeInfo* info, const int64_t* sizes, size_t rank);               // 59
+  ORT_FUNCTION(GetTensorElementType, const OrtTensorTypeAndShapeInfo* info, ONNXTensorElementDataType* out);     // 60
+  ORT_FUNCTION(GetDimensionsCount, const OrtTensorTypeAndShapeInfo* info, size_t* out);                          // 61
+  ORT_FUNCTION(GetDimensions, const OrtTensorTypeAndShapeInfo* info, int64_t* sizes, size_t rank);               // 62
   ORT_FUNCTION(GetSymbolicDimensions, const OrtTensorTypeAndShapeInfo* info, const char* names[], size_t rank);  // 63
   ORT_SKIP(64, 65);
   ORT_FUNCTION(GetTensorTypeAndShape, const OrtValue* value, OrtTensorTypeAndShapeInfo** out);  // 65
@@ -115,7 +115,7 @@ typedef struct OrtApi {
   ORT_SKIP(87, 90);
   ORT_FUNCTION(KernelContext_GetInput, const OrtKernelContext* context, size_t index, const OrtValue** out);  // 90
   ORT_FUNCTION(KernelContext_GetOutput, OrtKernelContext* context, size_t index, const int64_t* sizes, size_t rank,
-               OrtValue** out);                          // 91
+               OrtValue** out);                           // 91
   void(ORT_API_CALL* ReleaseEnv)(OrtEnv*);                // 92
   void(ORT_API_CALL* ReleaseStatus)(OrtStatus*);          // 93
   void(ORT_API_CALL* ReleaseMemoryInfo)(OrtMemoryInfo*);  // 94
