@@ -14,15 +14,20 @@ def ends(flow: str) -> tuple[int, int]:
     return 0, 1
 
 
+def dim_of_nodes(x: Tensor, node_dim: int) -> int:
+    """``node_dim`` as a number from 0; of a vector, one value per node, it is 0 whatever ``node_dim`` says."""
+    return node_dim if node_dim >= 0 else max(node_dim + x.dim(), 0)
+
+
 def nodes_first(x: Tensor, node_dim: int) -> Tensor:
     """``x`` with its node dimension moved to the front, where every operator wants it."""
-    dim = node_dim if node_dim >= 0 else node_dim + x.dim()
+    dim = dim_of_nodes(x, node_dim)
     return x if dim == 0 else x.movedim(dim, 0)
 
 
 def nodes_back(x: Tensor, node_dim: int) -> Tensor:
     """Undo :func:`nodes_first`."""
-    dim = node_dim if node_dim >= 0 else node_dim + x.dim()
+    dim = dim_of_nodes(x, node_dim)
     return x if dim == 0 else x.movedim(0, dim)
 
 
@@ -43,12 +48,12 @@ def note_size(name: str, sizes: list[int | None], end: int, x: Tensor | None, no
     if x is None:
         return
     known = sizes[end]
-    count = x.size(node_dim)
+    count = x.size(dim_of_nodes(x, node_dim))
     if known is None:
         sizes[end] = count
     elif known != count:
         raise ValueError(
-            f"geocompile.MessagePassing: argument {name} of propagate has {count} nodes in dimension {node_dim}, "
+            f"geocompile.MessagePassing: argument {name} of propagate has {count} nodes, "
             f"but size or another argument says {known} for row {end} of edge_index"
         )
 
@@ -60,8 +65,8 @@ def lift(x: Tensor, index: Tensor, node_dim: int) -> Tensor:
         IndexError: an index is negative or too large (in TorchScript torch's own message).
     """
     if not is_scripting() and not torch.compiler.is_compiling():
-        check_range(index, x.size(node_dim))
-    return x.index_select(node_dim, index)
+        check_range(index, x.size(dim_of_nodes(x, node_dim)))
+    return x.index_select(dim_of_nodes(x, node_dim), index)
 
 
 def check_range(index: Tensor, count: int) -> None:
@@ -130,7 +135,7 @@ def known_count(name: str, sizes: list[int | None], end: int) -> int:
 def along_nodes(weight: Tensor, x: Tensor, node_dim: int) -> Tensor:
     """``weight`` [num_edges] shaped so that it multiplies ``x`` along its node dimension."""
     shape = [1] * x.dim()
-    shape[node_dim] = -1
+    shape[dim_of_nodes(x, node_dim)] = -1
     return weight.view(shape)
 
 

@@ -132,6 +132,7 @@ class Calls:
         types: name -> for each call that passes it its type, None where the code does not tell.
         count: how many calls there are.
         size_is_list: a call gives ``size`` as a list.
+        size_is_positional: a call gives ``size`` without its name.
     """
 
     def __init__(self, cls: type) -> None:
@@ -139,6 +140,7 @@ class Calls:
         self.types: dict[str, list[Any]] = {}
         self.count = 0
         self.size_is_list = False
+        self.size_is_positional = False
         for function in _methods(cls):
             try:
                 source = textwrap.dedent(inspect.getsource(function))
@@ -155,6 +157,7 @@ class Calls:
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "self.propagate":
                 self.count += 1
+                self.size_is_positional |= len(call.args) > 1
                 self.size_is_list |= any(isinstance(size, ast.List) for size in _sizes(call))
                 for keyword in call.keywords:
                     if keyword.arg not in (None, "size", "edge_index"):

@@ -93,12 +93,18 @@ class _Generator:
 
     def _signature(self) -> str:
         size = "List[int]" if self.calls.size_is_list else "Tuple[int, int]"
-        kwargs = [
-            f"{k.name}: {render(k.type)}" + ("" if k.default is EMPTY else f" = {k.default!r}")
+        always = [f"{k.name}: {render(k.type)}" for k in self.kwargs.values() if k.default is EMPTY]
+        at_times = [
+            f"{k.name}: {render(k.type)} = {k.default!r}"
             for k in self.kwargs.values()
+            if k.default is not EMPTY
         ]
-        star = ["*"] if kwargs else []
-        return ", ".join(["self", "edge_index: Tensor", f"size: Optional[{size}] = None", *star, *kwargs])
+        if self.calls.size_is_positional:
+            always.insert(0, f"size: Optional[{size}]")
+        else:
+            at_times.insert(0, f"size: Optional[{size}] = None")
+        # No star before the keyword arguments: TorchScript forgets it when the module is saved.
+        return ", ".join(["self", "edge_index: Tensor", *always, *at_times])
 
     def _body(self) -> list[str]:
         lines = [
