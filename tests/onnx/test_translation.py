@@ -1,0 +1,69 @@
+"""torch.onnx.export with our translation table gives models of our op types that compute the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip(
+    "torch", reason="translation starts from torch; the oldest onnxruntime is tested without"
+)
+ir = pytest.importorskip("onnx_ir")
+
+import geocompile.custom_ops.operators  # noqa: E402, F401  (defines torch.ops.geocompile)
+from geocompile.custom_ops import onnx as operators  # noqa: E402
+from tests.onnx.models import call_of, session  # noqa: E402
+from tests.operators.cases import Case, cases  # noqa: E402
+
+ONE_OF_EACH = {
+    call_of(case).op_type: case for case in cases() if "random" in case.name or "sorted" in case.name
+}
+
+
+class OneOperator(torch.nn.Module):
+    """A model that is one operator call: arrays are inputs, all else is fixed."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self.operator = getattr(torch.ops.geocompile, case.operator)
+        self.names = [k for k, v in case.arguments.items() if isinstance(v, np.ndarray)]
+        self.fixed = {k: v for k, v in case.arguments.items() if not isinstance(v, np.ndarray)}
+
+    def forward(self, *tensors: torch.Tensor) -> object:
+        return self.operator(**dict(zip(self.names, tensors, strict=True)), **self.fixed)
+
+
+def _each_op_type() -> list[Any]:
+    """Every op type; exporting takes a second, so variants that differ in the reduction only are left to test-full."""
+    alike = [t for t in operators.OP_TYPES if "Segment" in t and "Sum" not in t]
+    return [pytest.param(t, marks=[pytest.mark.slow] if t in alike else []) for t in operators.OP_TYPES]
+
+
+@pytest.mark.parametrize("op_type", _each_op_type())
+def test_torch_operator_is_exported_as_its_op_type(op_type: str) -> None:
+    case = ONE_OF_EACH[op_type]
+    module = OneOperator(case).eval()
+    tensors = tuple(torch.from_numpy(a) for a in case.arguments.values() if isinstance(a, np.ndarray))
+    program = torch.onnx.export(
+        module,
+        tensors,
+        dynamo=True,
+        verbose=False,
+        opset_version=operators.OPSET,
+        custom_translation_table=operators.translation_table(),
+    )
+    assert program is not None
+    ours = [node.op_type for node in program.model.graph if node.domain == operators.DOMAIN]
+    assert ours == [op_type]
+    function = operators.function_for(op_type)
+    program.model.functions[function.identifier()] = function
+    model = ir.serde.serialize_model(program.model)
+    eager = module(*tensors)
+    expected = [t.numpy() for t in (eager if isinstance(eager, tuple) else (eager,))]
+    feeds = {value.name: t.numpy() for value, t in zip(program.model.graph.inputs, tensors, strict=True)}
+    for library in (True, False):
+        outputs = session(model, library).run(None, feeds)
+        for got, want in zip(outputs, expected, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
