@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 import torch
+from torch._guards import detect_fake_mode
 
 import geocompile
 from geocompile.custom_ops.onnx import DOMAIN, OPSET, VERSION, function_for, translation_table
@@ -74,8 +75,16 @@ def _translate(program: CapturedProgram) -> ir.Model:
             )
         except Exception as error:  # torch.onnx wraps whatever a translation stumbles over
             raise ExportError(_explain(error, program.model_name)) from error
+    _forget_fresh_sizes(program.exported)
     assert exported is not None
     return exported.model
+
+
+def _forget_fresh_sizes(exported: torch.export.ExportedProgram) -> None:
+    """torch.onnx runs fake kernels anew; the data-dependent sizes that they leave pending would stop AOTInductor."""
+    mode = detect_fake_mode([node.meta.get("val") for node in exported.graph.nodes])
+    if mode is not None and mode.shape_env is not None:
+        mode.shape_env.pending_fresh_unbacked_symbols.clear()
 
 
 def _attach_functions(model: ir.Model) -> None:
