@@ -1,7 +1,6 @@
-// Calls every function of ort_c_api.h in a real libonnxruntime: one with another meaning at that position would fail.
-// usage: abi_calls <libonnxruntime.so> <libgeocompile_ort.so> <model.onnx>: the model is one CsrFromIndex node.
-#include <dlfcn.h>
-
+// Calls every function of ort_c_api.h in a real ONNX Runtime: one with another meaning at that position would fail.
+// It is itself a custom op library: registering it runs the calls, whatever file the runtime came in.
+// Compiled with LIBRARY (path of libgeocompile_ort.so) and MODEL (path of a model of one abi.Probe node).
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -136,45 +135,54 @@ void run(OrtSession* session, const OrtMemoryInfo* memory, const char* expected_
   CALL(AllocatorFree, allocator, output_name)
 }
 
-}  // namespace
-
-int main(int, char** argv) {
-  void* library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
-  REQUIRE(library)
-  const auto get_base = reinterpret_cast<const OrtApiBase* (*)()>(dlsym(library, "OrtGetApiBase"));
-  REQUIRE(get_base && std::strlen(get_base()->GetVersionString()) >= 5)
-  api = get_base()->GetApi(geocompile::ort_binding::kApiVersion);
-  REQUIRE(api)
-
-  OrtStatus* status = api->CreateStatus(ORT_FAIL, "as it should");
-  REQUIRE(std::string(api->GetErrorMessage(status)) == "as it should")
-  api->ReleaseStatus(status);
-
+// Options, sessions and runs, as a C++ application uses them. Before 1.20 a Python process cannot: there the
+// environment of the Python package is not the one of the C API, and a second one is refused.
+bool make_sessions(const OrtCustomOpDomain* probes) {
   OrtEnv* env = nullptr;
   OrtMemoryInfo* memory = nullptr;
   OrtSessionOptions* options = nullptr;
   OrtSession *from_file = nullptr, *from_memory = nullptr;
-  OrtCustomOpDomain* domain = nullptr;
-  const Probe probe;
-  CALL(CreateEnv, ORT_LOGGING_LEVEL_ERROR, "abi", &env)
-  CALL(CreateCpuMemoryInfo, OrtArenaAllocator, OrtMemTypeDefault, &memory)
   CALL(CreateSessionOptions, &options)
   CALL(SetIntraOpNumThreads, options, 2)
-  CALL(RegisterCustomOpsLibrary_V2, options, argv[2])
-  CALL(CreateCustomOpDomain, "abi", &domain)
-  CALL(CustomOpDomain_Add, domain, &probe)
-  CALL(AddCustomOpDomain, options, domain)
-  std::ifstream file(argv[3], std::ios::binary);
+  CALL(RegisterCustomOpsLibrary_V2, options, LIBRARY)
+  CALL(AddCustomOpDomain, options, const_cast<OrtCustomOpDomain*>(probes))
+  CALL(CreateCpuMemoryInfo, OrtArenaAllocator, OrtMemTypeDefault, &memory)
+  if (OrtStatus* status = api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "abi", &env)) {
+    REQUIRE(std::strstr(api->GetErrorMessage(status), "Only one instance of LoggingManager"))
+    return false;
+  }
+  std::ifstream file(MODEL, std::ios::binary);
   const std::string model{std::istreambuf_iterator<char>(file), {}};
-  CALL(CreateSession, env, argv[3], options, &from_file)
+  CALL(CreateSession, env, MODEL, options, &from_file)
   CALL(CreateSessionFromArray, env, model.data(), model.size(), options, &from_memory)
   run(from_file, memory, "x");
-  REQUIRE(Probe::tasks == 4950 && Probe::inferred > 0)
   run(from_memory, memory, "x");
+  REQUIRE(Probe::tasks == 2 * 4950 && Probe::inferred > 0)
   api->ReleaseSession(from_memory);
   api->ReleaseSession(from_file);
   api->ReleaseSessionOptions(options);
   api->ReleaseMemoryInfo(memory);
   api->ReleaseEnv(env);
-  std::printf("every function answered\n");
+  return true;
+}
+
+}  // namespace
+
+// The caller's own session gets the probe too, and runs it.
+extern "C" OrtStatus* RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
+  REQUIRE(std::strlen(base->GetVersionString()) >= 5)
+  api = base->GetApi(geocompile::ort_binding::kApiVersion);
+  REQUIRE(api)
+  OrtStatus* status = api->CreateStatus(ORT_FAIL, "as it should");
+  REQUIRE(std::string(api->GetErrorMessage(status)) == "as it should")
+  api->ReleaseStatus(status);
+
+  static const Probe probe;
+  OrtCustomOpDomain* domain = nullptr;
+  CALL(CreateCustomOpDomain, "abi", &domain)
+  CALL(CustomOpDomain_Add, domain, &probe)
+  CALL(AddCustomOpDomain, options, domain)
+  std::printf(make_sessions(domain) ? "sessions answered\n" : "no second environment\n");
+  std::fflush(stdout);
+  return nullptr;
 }

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import onnx
 import onnx.parser
-import onnxruntime
 import pytest
 
 from geocompile.custom_ops.libraries import ort_library
@@ -26,6 +26,15 @@ FUNCTIONS = re.findall(r"ORT_FUNCTION\((\w+),", _STRUCT_API) + re.findall(
     r"ORT_API_CALL\* (\w+)\)", _STRUCT_API
 )
 MEMBERS = ["version", *re.findall(r"ORT_API_CALL\* (\w+)\)", _STRUCT_OP)]
+
+RUN = """
+import sys, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.register_custom_ops_library(sys.argv[1])
+session = onnxruntime.InferenceSession(sys.argv[2], options, providers=["CPUExecutionProvider"])
+assert session.run(None, {"x": numpy.ones((1, 3), "f")})[0].tolist() == [[1, 1, 1]]
+print("kernel answered")
+"""
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("g++") is None, reason="no C++ compiler (g++) on this machine"
@@ -46,7 +55,7 @@ def compile_program(source: str, program: Path, *flags: str) -> Path:
         "-o",
         str(program),
     ]
-    subprocess.run([*command, "-ldl"], check=True)
+    subprocess.run(command, check=True)
     return program
 
 
@@ -88,23 +97,21 @@ def test_offsets_are_those_of_the_official_header(tmp_path: Path) -> None:
 
 
 @needs_compiler
-def test_every_function_answers_in_the_installed_library(tmp_path: Path) -> None:
-    libraries = sorted((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*"))
-    if not libraries:
-        pytest.skip(
-            f"the wheel of onnxruntime {onnxruntime.__version__} brings no libonnxruntime.so (1.20 and later do)"
-        )
+def test_every_function_answers_in_the_installed_onnxruntime(tmp_path: Path) -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["": 20, "abi": 1]>
         probe (float[rows, 3] x) => (float[rows, 3] y) { y = abi.Probe <alpha = 0.5, beta = -7> (x) }
     """)
     path = tmp_path / "probe.onnx"
     onnx.save(model, path)
-    program = compile_program("abi_calls.cpp", tmp_path / "calls")
-    command = [str(program), str(libraries[0]), str(ort_library()), str(path)]
-    result = subprocess.run(command, capture_output=True, text=True)
+    paths = [f'-DLIBRARY="{ort_library()}"', f'-DMODEL="{path}"']
+    calls = compile_program("abi_calls.cpp", tmp_path / "calls.so", "-shared", "-fPIC", *paths)
+    result = subprocess.run(
+        [sys.executable, "-c", RUN, str(calls), str(path)], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "every function answered" in result.stdout
+    answers = result.stdout.splitlines()
+    assert answers in (["sessions answered", "kernel answered"], ["no second environment", "kernel answered"])
 
 
 def test_every_declared_function_is_called() -> None:
