@@ -87,9 +87,10 @@ class GraphConv(MessagePassing):
             x = (x, x)
         i, j = ends(self.flow)
         source, target = pick_end("x", x[0], x[1], j), end_of(x[0], x[1], i)
-        check_features("GraphConv", source, edge_index, self.lin_rel.in_features, self.node_dim)
         if not is_scripting():
             infer_size(self.lin_rel, source)
+            infer_size(self.lin_root, target)
+        check_features("GraphConv", source, edge_index, self.lin_rel.in_features, self.node_dim)
         weight = edge_weight_as("GraphConv", edge_weight, edge_index, source)
 
         transform_first = self._transforms_first()

@@ -53,7 +53,7 @@ def glorot_(weight: Tensor) -> None:
         weight.uniform_(-bound, bound)
 
 
-def infer_size(module: torch.nn.Linear, x: Tensor) -> None:
-    """Give a lazy linear layer its input size from ``x``, for code that uses its weight without calling it."""
-    if isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
+def infer_size(module: torch.nn.Linear, x: Tensor | None) -> None:
+    """Give a lazy linear layer its input size from ``x``, for code that needs it before the layer is called."""
+    if x is not None and isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
         module._infer_parameters(module, (x,))

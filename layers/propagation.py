@@ -28,7 +28,8 @@ def nodes_first(x: Tensor, node_dim: int) -> Tensor:
 def nodes_back(x: Tensor, node_dim: int) -> Tensor:
     """Undo :func:`nodes_first`."""
     dim = dim_of_nodes(x, node_dim)
-    return x if dim == 0 else x.movedim(0, dim)
+    # Copied into order: what follows would ask whether it is in order, and export would fix the answer for one node.
+    return x if dim == 0 else x.movedim(0, dim).clone(memory_format=torch.contiguous_format)
 
 
 def initial_sizes(size: tuple[int, int] | None) -> list[int | None]:

@@ -214,7 +214,7 @@ def test_a_hook_without_named_arguments_is_refused() -> None:
         def message(self, x_j: Tensor, **kwargs: Any) -> Tensor:
             return x_j
 
-    with pytest.raises(TypeError, match="message takes \\*\\*kwargs.*name each one"):
+    with pytest.raises(TypeError, match=r"message takes \*\*kwargs.*name each one"):
         Loose()(torch.ones(2, 1), torch.zeros(2, 1, dtype=torch.int64))
 
 

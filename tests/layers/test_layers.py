@@ -1,0 +1,235 @@
+"""Every layer, with every option: script, export, gradient, training, state dict, dense formula."""
+
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from geocompile.layers import GCNConv, GraphConv
+from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@every_case
+def test_it_scripts_and_the_saved_script_takes_other_sizes(case: Case) -> None:
+    layer = case.make()
+    saved = io.BytesIO()
+    torch.jit.save(torch.jit.script(layer), saved)
+    saved.seek(0)
+    loaded = torch.jit.load(saved)
+    for size in SIZES:
+        inputs = case.inputs(*size)
+        torch.testing.assert_close(loaded(*inputs), layer(*inputs), rtol=0, atol=0)
+
+
+@every_case
+def test_it_exports_with_dynamic_sizes(case: Case) -> None:
+    layer = case.make()
+    inputs = case.inputs(6, 14)
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+        exported = torch.export.export(layer, inputs, dynamic_shapes=dynamic_shapes_of(inputs)).module()
+    for size in SIZES:
+        inputs = case.inputs(*size)
+        torch.testing.assert_close(exported(*inputs), layer(*inputs), rtol=1e-12, atol=1e-12)
+
+
+def dynamic_shapes_of(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(dynamic_shapes_of, value))
+    if isinstance(value, Tensor):
+        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
+    return torch.export.Dim.AUTO if isinstance(value, int) else None
+
+
+@every_case
+def test_gradients_are_right(case: Case) -> None:
+    layer = case.make()
+    inputs = case.inputs(4, 7)
+    floats = [t for t in flat(inputs) if isinstance(t, Tensor) and t.is_floating_point()]
+    parameters = list(layer.parameters())
+    for tensor in (*floats, *parameters):
+        tensor.requires_grad_()
+    assert torch.autograd.gradcheck(lambda *_: layer(*inputs), (*floats, *parameters))
+
+
+def flat(value: Any) -> list[Any]:
+    return [leaf for item in value for leaf in flat(item)] if isinstance(value, tuple) else [value]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: GCNConv(3, 4), lambda: GraphConv(3, 4, "max")], ids=["GCNConv", "GraphConv"]
+)
+def test_training_lowers_the_loss(make: Any) -> None:
+    conv, head = make().double(), torch.nn.Linear(4, 1).double()
+    x, edge_index, weight = weighted(12, 40)
+    target = x.sum(1, keepdim=True)
+    optimizer = torch.optim.Adam([*conv.parameters(), *head.parameters()], lr=0.05)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = (head(conv(x, edge_index, weight).relu()) - target).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("options", GCN_OPTIONS, ids=str)
+def test_gcn_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
+    for out_channels in (2, 5):
+        conv = GCNConv(3, out_channels, **options).double()
+        for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
+            torch.testing.assert_close(conv(x, edge_index, *weight), dense_gcn(conv, x, edge_index, *weight))
+
+
+def dense_gcn(conv: GCNConv, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Edge by edge, as it is written."""
+    source, target = edge_index if conv.flow == "source_to_target" else edge_index.flip(0)
+    fill = 2.0 if conv.improved and not (conv.improved_needs_edge_weight and weight is None) else 1.0
+    values = torch.ones(edge_index.size(1), dtype=x.dtype) if weight is None else weight
+    edges = list(zip(source.tolist(), target.tolist(), values.tolist(), strict=True))
+    if conv.add_self_loops:
+        loops = {j: w for j, i, w in edges if i == j}
+        edges = [edge for edge in edges if edge[0] != edge[1]]
+        edges += [(i, i, loops.get(i, fill)) for i in range(x.size(0))]
+    degree = torch.zeros(x.size(0), dtype=x.dtype)
+    for _, i, w in edges:
+        degree[i] += w
+    scale = torch.where(degree > 0, degree.pow(-0.5), 0.0) if conv.normalize else torch.ones_like(degree)
+    h = x @ conv.lin.weight.T
+    rows = []
+    for node in range(x.size(0)):
+        terms = [scale[i] * w * scale[j] * h[j] for j, i, w in edges if i == node]
+        rows.append(reduced(terms, conv.aggr, h))
+    out = torch.stack(rows)
+    return out if conv.bias is None else out + conv.bias
+
+
+def reduced(terms: list[Tensor], aggr: str, like: Tensor) -> Tensor:
+    if not terms:
+        return torch.full_like(like[0], 1.0 if aggr == "mul" else 0.0)
+    stack = torch.stack(terms)
+    reductions = {
+        "add": stack.sum,
+        "mean": stack.mean,
+        "max": stack.amax,
+        "min": stack.amin,
+        "mul": stack.prod,
+    }
+    return reductions[aggr](0)
+
+
+@pytest.mark.parametrize("options", GRAPH_OPTIONS, ids=str)
+def test_graph_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
+    for out_channels in (2, 5):
+        conv = GraphConv(3, out_channels, **options).double()
+        for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
+            torch.testing.assert_close(
+                conv(x, edge_index, *weight), dense_graph(conv, x, edge_index, *weight)
+            )
+
+
+def dense_graph(conv: GraphConv, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
+    source, target = edge_index if conv.flow == "source_to_target" else edge_index.flip(0)
+    values = torch.ones(edge_index.size(1), dtype=x.dtype) if weight is None else weight
+    h = x if conv.weight_after else x @ conv.lin_rel.weight.T
+    rows = [
+        reduced([values[e] * h[source[e]] for e in range(len(source)) if target[e] == node], conv.aggr, h)
+        for node in range(x.size(0))
+    ]
+    out = torch.stack(rows)
+    if conv.weight_after:
+        out = out @ conv.lin_rel.weight.T
+    if conv.lin_rel.bias is not None:
+        out = out + conv.lin_rel.bias
+    return out + x @ conv.lin_root.weight.T
+
+
+@pytest.mark.parametrize("name", ["GCNConv", "GraphConv"])
+def test_state_dicts_load_both_ways_with_pyg(name: str) -> None:
+    pyg = pytest.importorskip("torch_geometric.nn", reason="PyG is not installed (extra: pyg)")
+    theirs, ours = getattr(pyg, name)(3, 5), {"GCNConv": GCNConv, "GraphConv": GraphConv}[name](3, 5)
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    x, edge_index = graph(6, 14)
+    torch.testing.assert_close(ours(x.float(), edge_index), theirs(x.float(), edge_index))
+
+
+@pytest.mark.parametrize("layer", [GCNConv, GraphConv])
+def test_an_unknown_input_size_comes_from_the_first_input(layer: Any) -> None:
+    conv = layer(-1, 4)
+    conv(torch.randn(5, 7), torch.tensor([[0, 1], [1, 2]]))
+    assert [parameter.shape[-1] for parameter in conv.parameters() if parameter.dim() == 2] == [7] * (
+        1 if layer is GCNConv else 2
+    )
+    torch.jit.script(conv)
+
+
+def test_an_int_weight_or_a_column_of_weights_is_taken_as_numbers() -> None:
+    conv = GCNConv(3, 2).double()
+    x, edge_index, weight = weighted(6, 14)
+    torch.testing.assert_close(conv(x, edge_index, weight[:, None]), conv(x, edge_index, weight))
+    ones = torch.ones(14, dtype=torch.int64)
+    torch.testing.assert_close(conv(x, edge_index, ones), conv(x, edge_index))
+
+
+def test_int32_edges_and_views_give_the_same_as_int64_edges() -> None:
+    conv = GCNConv(3, 2).double()
+    x, edge_index, weight = weighted(6, 14)
+    expected = conv(x, edge_index, weight)
+    torch.testing.assert_close(conv(x, edge_index.int(), weight), expected)
+    views = x.T.contiguous().T, edge_index.T.contiguous().T, torch.stack([weight, weight], 1)[:, 0]
+    torch.testing.assert_close(conv(*views), expected)
+
+
+def test_features_that_are_not_finite_stay_where_they_can_reach() -> None:
+    conv = GCNConv(3, 5).double()
+    x, edge_index = torch.zeros(4, 3, dtype=torch.float64), torch.tensor([[0, 1], [1, 2]])
+    x[0] = torch.nan
+    assert conv(x, edge_index).isnan().any(1).tolist() == [True, True, False, False]
+
+
+class TestCache:
+    def test_later_calls_use_the_first_graph_in_eager_and_script(self) -> None:
+        first, second = weighted(6, 14), weighted(6, 9)
+        for cached in (
+            GCNConv(3, 2, cached=True).double(),
+            torch.jit.script(GCNConv(3, 2, cached=True).double()),
+        ):
+            plain = GCNConv(3, 2).double()
+            plain.load_state_dict(cached.state_dict())
+            torch.testing.assert_close(cached(*first), plain(*first))
+            torch.testing.assert_close(cached(*second), plain(second[0], *first[1:]))
+
+    def test_another_number_of_nodes_is_an_error_that_says_so(self) -> None:
+        conv = GCNConv(3, 2, cached=True).double()
+        conv(*graph(6, 14))
+        with pytest.raises(ValueError, match=r"the cached graph has 6 nodes, x has 7"):
+            conv(*graph(7, 14))
+        conv.reset_parameters()
+        conv(*graph(7, 14))
+
+    def test_it_follows_the_layer_to_another_dtype(self) -> None:
+        conv = GCNConv(3, 2, cached=True).double()
+        x, edge_index, weight = weighted(6, 14)
+        expected = conv(x, edge_index, weight)
+        torch.testing.assert_close(conv.float()(x.float(), edge_index), expected.float())
+
+    def test_export_keeps_a_filled_cache_and_fills_no_empty_one(self) -> None:
+        x, edge_index = graph(6, 14)
+        empty = GCNConv(3, 2, cached=True).double()
+        torch.export.export(empty, (x, edge_index))
+        assert empty._cached is None
+        filled = GCNConv(3, 2, cached=True).double()
+        expected = filled(x, edge_index)
+        exported = torch.export.export(filled, (x, edge_index)).module()
+        torch.testing.assert_close(exported(x, edge_index.flip(0)), expected)
