@@ -17,7 +17,7 @@ import torch
 from geocompile.bundle import Bundle, BundleWriter
 from geocompile.errors import BundleError, MissingRuntimeError
 from geocompile.exporters import EngineFiles, TensorSpec
-from geocompile.runtimes import RUNTIMES, Session
+from geocompile.runtimes import RUNTIMES, Session, aotinductor
 from tests.bundle import handmade
 
 TARGETS = ("onnx", "torchscript", "aotinductor")
@@ -124,6 +124,19 @@ def test_other_threads_run_meanwhile(session: Session) -> None:
     inputs = {"x": np.ones((2_000_000, 4), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
     longest, whole = longest_pause(lambda: session(**inputs))
     assert longest < 0.7 * whole, f"paused {longest:.3f} s of {whole:.3f} s"
+
+
+def test_aotinductor_engine_runs_by_torchs_own_binding_too(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = handmade.graph()
+    wanted = bundle.session("aotinductor")(**inputs)[0]
+    monkeypatch.setattr(aotinductor, "_binding", lambda torch: None)
+    session = bundle.session("aotinductor")
+    np.testing.assert_array_equal(session(**inputs)[0], wanted)
+    with ThreadPoolExecutor(4) as pool:
+        for out, _ in pool.map(lambda _: session(**inputs), range(20)):
+            np.testing.assert_array_equal(out, wanted)
 
 
 def longest_pause(work: Callable[[], Any]) -> tuple[float, float]:
