@@ -21,9 +21,13 @@ def names(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_interrupted_write_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), BundleWriter(tmp_path / "gcn") as writer:
-        (writer.folder / "half.onnx").write_bytes(b"half")
-        raise error
+    def interrupted() -> None:
+        with BundleWriter(tmp_path / "gcn") as writer:
+            (writer.folder / "half.onnx").write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
     assert names(tmp_path) == set()
 
 
@@ -92,13 +96,11 @@ def test_foreign_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_that_became_foreign_meanwhile_is_refused(tmp_path: Path) -> None:
-    with (
-        pytest.raises(BundleError, match="is not empty and not a bundle"),
-        BundleWriter(tmp_path / "b") as writer,
-    ):
+    with BundleWriter(tmp_path / "b") as writer:
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / "thesis.tex").write_text("mine")
-        writer.finish(**handmade.FIELDS)
+        with pytest.raises(BundleError, match="is not empty and not a bundle"):
+            writer.finish(**handmade.FIELDS)
     assert names(tmp_path) == {"b"}
 
 

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from geocompile.bundle import Bundle
 from tests.bundle import handmade
 from tests.bundle.test_bundle import HOSTILE_SAFETENSORS
+from tests.runtimes import compiled
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +24,17 @@ pytestmark = pytest.mark.slow
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     folder = tmp_path_factory.mktemp("bundle") / "handmade"
     return handmade.write_bundle(folder, "onnx", "torchscript", "aotinductor")
+
+
+@pytest.fixture(scope="module")
+def compiled_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("compiled") / "gcn"
+    return compiled.write_bundle(folder, "onnx", "torchscript", "aotinductor")
+
+
+@pytest.fixture
+def onnx_bundle(tmp_path: Path) -> Bundle:
+    return handmade.write_bundle(tmp_path / "handmade", "onnx")
 
 
 @pytest.fixture
@@ -39,7 +51,9 @@ def onnx_runner(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 def build_runners(bundle: Bundle, build: Path, *options: str) -> Path:
-    subprocess.run(["cmake", "-S", bundle.path / "cpp", "-B", build, *options], check=True, capture_output=True)
+    subprocess.run(
+        ["cmake", "-S", bundle.path / "cpp", "-B", build, *options], check=True, capture_output=True
+    )
     subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
     return build
 
@@ -55,14 +69,36 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("target", ["torchscript", "aotinductor"])
-def test_libtorch_runner_agrees_with_the_samples(bundle: Bundle, tmp_path: Path, target: str) -> None:
-    others = [f"-D{name.upper()}=OFF" for name in ("onnx", "torchscript", "aotinductor") if name != target]
+@pytest.fixture(scope="module")
+def all_runners(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path}"
-    build = build_runners(bundle, tmp_path / "build", prefix, *others)
-    result = run(build / f"runner_{target}", bundle.path)
+    return build_runners(bundle, tmp_path_factory.mktemp("all"), prefix)
+
+
+@pytest.mark.parametrize("target", ["torchscript", "aotinductor"])
+def test_libtorch_runner_agrees_with_the_samples(bundle: Bundle, all_runners: Path, target: str) -> None:
+    result = run(all_runners / f"runner_{target}", bundle.path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("max error") == 4
+
+
+@pytest.mark.parametrize("target", ["torchscript", "aotinductor", "onnx"])
+def test_runner_opens_the_operator_library_of_the_bundle(
+    compiled_bundle: Bundle, all_runners: Path, target: str
+) -> None:
+    extra = [onnxruntime_library()] if target == "onnx" else []
+    result = run(all_runners / f"runner_{target}", compiled_bundle.path, *extra)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("max error") == 6
+
+
+@pytest.mark.parametrize("target", ["torchscript", "aotinductor"])
+def test_libtorch_runner_says_which_engine_is_missing(
+    onnx_bundle: Bundle, all_runners: Path, target: str
+) -> None:
+    result = run(all_runners / f"runner_{target}", onnx_bundle.path)
+    assert result.returncode == 2
+    assert f"has no engine {target}" in result.stderr
 
 
 def test_onnx_runner_agrees_with_the_samples(bundle: Bundle, onnx_runner: list[str]) -> None:
@@ -86,10 +122,15 @@ def test_hostile_sample_is_refused(damaged: Path, onnx_runner: list[str], attack
     (damaged / "samples/0.safetensors").write_bytes(HOSTILE_SAFETENSORS[attack])
     result = run(*onnx_runner, damaged, onnxruntime_library())
     assert result.returncode == 2
-    assert "0.safetensors is no readable safetensors file" in result.stderr or "lacks the tensor" in result.stderr
+    assert (
+        "0.safetensors is no readable safetensors file" in result.stderr
+        or "lacks the tensor" in result.stderr
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", '{"a" 1}', '"\\u12"', "[" * 100_000, "nul", "1 2", '{"schema_version": 2}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1,]", '{"a" 1}', '"\\u12"', "[" * 100_000, "nul", "1 2", '{"schema_version": 2}']
+)
 def test_hostile_manifest_is_refused(damaged: Path, onnx_runner: list[str], text: str) -> None:
     (damaged / "manifest.json").write_text(text)
     result = run(*onnx_runner, damaged, onnxruntime_library())
