@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <limits>
 #include <sstream>
 
@@ -30,7 +29,7 @@ void count_rows(const CsrFromCoo& args, I* counts, int64_t blocks, const Paralle
       return;
     }
     I* mine = counts + block * args.num_rows;
-    std::memset(mine, 0, args.num_rows * sizeof(I));
+    std::fill_n(mine, args.num_rows, I{0});
     for (int64_t e = begin; e < end; ++e) ++mine[index[e]];
   });
   if (bad) throw_bad_index(args.op, args.argument, index, args.num_edges, args.num_rows);
