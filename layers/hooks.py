@@ -68,7 +68,7 @@ def hooks_of(cls: type) -> Hooks:
     called for edge indices, there as here), unless a subclass of its class overrides ``message`` or ``aggregate``.
     """
     is_fused = _fuses(cls)
-    is_identity = not is_fused and _depth(cls, "message") == _depth(cls, "aggregate") == _base_depth(cls)
+    is_identity = not (is_fused or overrides(cls, "message") or overrides(cls, "aggregate"))
     message = arguments_of(cls, "message", skip=1)
     called = {"update": arguments_of(cls, "update", skip=2)}
     if is_fused:
@@ -124,6 +124,11 @@ def _fuses(cls: type) -> bool:
 def _depth(cls: type, hook: str) -> int:
     """How far up the class hierarchy the hook in use was written; 0 is ``cls`` itself."""
     return next(depth for depth, base in enumerate(cls.__mro__) if hook in vars(base))
+
+
+def overrides(cls: type, hook: str) -> bool:
+    """Whether ``cls``, or a parent below MessagePassing, writes the hook itself."""
+    return _depth(cls, hook) != _base_depth(cls)
 
 
 def base_class(cls: type) -> type:

@@ -1,6 +1,6 @@
 """The base class of message passing layers, and of a user's own ones."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from geocompile.layers import propagation
 from geocompile.layers.checks import check_edge_index
 from geocompile.layers.collect import Collected
-from geocompile.layers.hooks import hooks_of, overridable
+from geocompile.layers.hooks import Hooks, hooks_of, overridable, overrides
 from geocompile.layers.scripting import generate, scripted_from_signatures, typed_hook
 
 _REDUCE = {"add": "sum", "sum": "sum", "mean": "mean", "max": "max", "min": "min", "mul": "mul"}
@@ -52,6 +52,7 @@ class MessagePassing(torch.nn.Module):
 
     #: The layer computes its aggregation inside ``forward`` and calls no hook; overriding one alone is an error.
     computes_in_forward: bool = False
+    _hooks: ClassVar[Hooks]
 
     def __init__(
         self,
@@ -65,6 +66,13 @@ class MessagePassing(torch.nn.Module):
             raise ValueError(
                 f"geocompile.{type(self).__name__}: aggr must be one of {', '.join(_REDUCE)}, or None with an "
                 f"aggregate method of your own, got {aggr!r}"
+            )
+        cls: type = type(self)
+        type(self)._hooks = hooks_of(cls)  # read once, and kept where torch.compile need not read it again
+        if aggr is None and not (self._hooks.is_fused or overrides(cls, "aggregate")):
+            raise ValueError(
+                f"geocompile.{cls.__name__}: aggr=None needs an aggregate method of your own; write one, or name a "
+                "reduction"
             )
         if flow not in _FLOWS:
             raise ValueError(f"geocompile.{type(self).__name__}: flow must be one of {_FLOWS}, got {flow!r}")
@@ -95,10 +103,9 @@ class MessagePassing(torch.nn.Module):
             ValueError: shapes do not fit each other or ``size``.
             IndexError: ``edge_index`` holds a negative or too large node number.
         """
-        cls: type = type(self)
-        check_edge_index(cls.__name__, edge_index)
-        hooks = hooks_of(cls)
-        given = Collected(cls.__name__, hooks, self.flow, self.node_dim, edge_index, size, kwargs)
+        hooks, name = self._hooks, type(self).__name__
+        check_edge_index(name, edge_index)
+        given = Collected(name, hooks, self.flow, self.node_dim, edge_index, size, kwargs)
         if hooks.is_identity:
             x = given.source("x")
             rowptr, col = given.group_edges()

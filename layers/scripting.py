@@ -39,7 +39,7 @@ class scripted_from_signatures:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is not None:
-            return types.MethodType(self.method, instance)
+            return self.method.__get__(instance, owner)
         if owner is base_class(owner):
             return self.method  # the base class has nothing to generate from
         return generate(owner)[self.method.__name__]

@@ -140,6 +140,16 @@ def test_it_exports_with_dynamic_sizes(case: Case) -> None:
         torch.testing.assert_close(exported(*inputs), layer(*inputs), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["plain", "plain pair", "tutorial EdgeConv", "optional weight", "fused"])
+def test_torch_compile_and_strict_export_see_one_graph(name: str) -> None:
+    layer, inputs = CASES[name].make(user_layers).double(), inputs_of(CASES[name])
+    expected = layer(*inputs)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*inputs), expected)
+    strict = torch.export.export(layer, inputs, strict=True).module()
+    torch.testing.assert_close(strict(*inputs), expected)
+
+
 def dynamic_shapes_of(value: Any) -> Any:
     """Every dimension of every tensor may vary, as far as the program lets it; integers too."""
     if isinstance(value, tuple):

@@ -1,0 +1,75 @@
+"""No layer builds a tensor with a row of features per edge unless its message needs one; the docstrings run."""
+
+import doctest
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from geocompile.layers import GCNConv, GraphConv
+from tests.layers.user_layers import Plain, TutorialEdgeConv
+
+NUM_NODES, NUM_EDGES, CHANNELS = 10, 97, 5
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers the number of elements of the largest tensor that an operator returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in torch.utils._pytree.tree_leaves(out):
+            if isinstance(leaf, torch.Tensor):
+                self.numel = max(self.numel, leaf.numel())
+        return out
+
+
+def largest_of_forward_and_backward(layer: torch.nn.Module, weighted: bool) -> int:
+    x = torch.randn(NUM_NODES, CHANNELS, requires_grad=True)
+    edge_index = torch.randint(0, NUM_NODES, (2, NUM_EDGES))
+    weight = (torch.rand(NUM_EDGES),) if weighted else ()
+    with LargestTensor() as largest:
+        layer(x, edge_index, *weight).sum().backward()
+    return largest.numel
+
+
+FUSED: dict[str, tuple[Callable[[], torch.nn.Module], bool]] = {
+    "GCNConv": (lambda: GCNConv(CHANNELS, CHANNELS), False),
+    "GCNConv weighted": (lambda: GCNConv(CHANNELS, CHANNELS), True),
+    "GCNConv max": (lambda: GCNConv(CHANNELS, CHANNELS, aggr="max"), True),
+    "GraphConv mean": (lambda: GraphConv(CHANNELS, CHANNELS, "mean"), True),
+    "GraphConv max": (lambda: GraphConv(CHANNELS, CHANNELS, "max"), True),
+    "a layer without a message": (lambda: Plain(aggr="max"), False),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_neither_forward_nor_backward_has_a_row_of_features_per_edge(name: str) -> None:
+    make, weighted = FUSED[name]
+    assert largest_of_forward_and_backward(make(), weighted) <= 2 * NUM_EDGES
+
+
+def test_the_meter_sees_such_a_tensor_where_there_is_one() -> None:
+    assert largest_of_forward_and_backward(TutorialEdgeConv(CHANNELS, 4), False) > 2 * NUM_EDGES
+
+
+MODULES = [
+    "layers.gcn_conv",
+    "layers.graph_conv",
+    "layers.global_pool",
+    "layers.message_passing",
+    "pyg.aggregation",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_docstrings_run(name: str) -> None:
+    results = doctest.testmod(importlib.import_module(f"geocompile.{name}"))
+    assert results.attempted > 0
+    assert results.failed == 0

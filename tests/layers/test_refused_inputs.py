@@ -1,0 +1,161 @@
+"""What the layers refuse, and in which words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from geocompile.layers import GCNConv, GraphConv, MessagePassing
+from tests.layers.user_layers import Bipartite, OptionalWeight, Plain, TutorialEdgeConv
+
+X, E = torch.ones(4, 3), torch.tensor([[0, 1], [1, 2]])
+TOO_LARGE, NEGATIVE = torch.tensor([[0, 1], [1, 9]]), torch.tensor([[0, -1], [1, 2]])
+
+Calls = dict[str, tuple[tuple[Any, ...], type[Exception], str]]
+EDGES: Calls = {
+    "float edges": (
+        (X, E.float()),
+        TypeError,
+        r"edge_index must be of dtype int64 or int32.*edge_index\.long\(\)",
+    ),
+    "edges on their side": ((X, torch.zeros(5, 2).long()), ValueError, r"got \[5, 2\]; transpose it"),
+    "three rows": (
+        (X, torch.zeros(3, 4).long()),
+        ValueError,
+        r"edge_index must have shape \[2, num_edges\].*\[3, 4\]",
+    ),
+    "flat edges": (
+        (X, torch.zeros(4).long()),
+        ValueError,
+        r"edge_index must have shape \[2, num_edges\], got \[4\]",
+    ),
+    "list of edges": ((X, [[0, 1], [1, 2]]), TypeError, "edge_index must be a tensor.*got <class 'list'>"),
+    "index too large": ((X, TOO_LARGE), IndexError, "9"),
+    "source too large": ((X, TOO_LARGE.flip(0)), IndexError, "9"),
+    "negative source": ((X, NEGATIVE), IndexError, "-1"),
+    "negative target": ((X, NEGATIVE.flip(0)), IndexError, "-1"),
+}
+FEATURES: Calls = {
+    "integer features": ((X.long(), E), TypeError, "x must be of a floating-point dtype, got torch.int64"),
+    "flat features": ((X[:, 0], E), ValueError, r"x must have shape \[num_nodes, 3\], got \[4\]"),
+    "wrong channels": ((X[:, :2], E), ValueError, r"x must have shape \[num_nodes, 3\], got \[4, 2\]"),
+    "short weight": ((X, E, torch.ones(1)), ValueError, r"edge_weight must have shape \[2\].*got \[1\]"),
+    "matrix weight": (
+        (X, E, torch.ones(2, 3)),
+        ValueError,
+        r"edge_weight must have shape \[2\].*got \[2, 3\]",
+    ),
+    "boolean weight": (
+        (X, E, E[0] > 0),
+        TypeError,
+        "edge_weight must be of a real number dtype, got torch.bool",
+    ),
+    "other device": ((X.to("meta"), E), ValueError, "x is on meta and edge_index on cpu"),
+}
+LAYERS: dict[str, Callable[[], torch.nn.Module]] = {
+    "GCNConv": lambda: GCNConv(3, 2),
+    "GraphConv": lambda: GraphConv(3, 2),
+    "Plain": Plain,
+    "TutorialEdgeConv": lambda: TutorialEdgeConv(3, 2),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", EDGES)
+def test_bad_edges(layer: str, name: str) -> None:
+    inputs, error, message = EDGES[name]
+    with pytest.raises(error, match=f"(?s)geocompile.*{message}"):
+        LAYERS[layer]()(*inputs)
+
+
+@pytest.mark.parametrize("layer", ["GCNConv", "GraphConv"])
+@pytest.mark.parametrize("name", FEATURES)
+def test_bad_features_and_weights(layer: str, name: str) -> None:
+    inputs, error, message = FEATURES[name]
+    with pytest.raises(error, match=f"geocompile.{layer}: {message}"):
+        LAYERS[layer]()(*inputs)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("layer", ["GCNConv", "GraphConv"])
+@pytest.mark.parametrize("name", ["edges on their side", "wrong channels", "short weight", "index too large"])
+def test_a_script_says_the_same(layer: str, name: str) -> None:
+    inputs, _, message = {**EDGES, **FEATURES}[name]
+    with pytest.raises((RuntimeError, torch.jit.Error), match=f"(?s){message}"):
+        torch.jit.script(LAYERS[layer]())(*inputs)
+
+
+def test_a_pair_where_the_layer_has_no_bipartite_form() -> None:
+    with pytest.raises(TypeError, match=r"GCNConv: x must be a tensor.*no bipartite form, use GraphConv"):
+        GCNConv(3, 2)((X, X), E)
+
+
+def test_a_pair_without_the_side_that_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="asks for element 0 of a pair of features that is None"):
+        GraphConv(3, 2)((None, X), E)
+
+
+CONSTRUCTORS: dict[str, tuple[Callable[[], Any], str]] = {
+    "aggr": (lambda: Plain(aggr="median"), "Plain: aggr must be one of add, sum, mean, max, min, mul"),
+    "aggr of GCNConv": (
+        lambda: GCNConv(3, 2, aggr="mul"),
+        "GCNConv: aggr must be one of add, mean, max, min",
+    ),
+    "no aggr": (lambda: Plain(aggr=None), "Plain: aggr=None needs an aggregate"),
+    "flow": (lambda: Plain(flow="up"), "flow must be one of .*got 'up'"),
+    "channels": (lambda: GCNConv(-3, 2), "in_channels=-3"),
+    "loops": (
+        lambda: GCNConv(3, 2, normalize=False, add_self_loops=True),
+        "add_self_loops=True needs normalize=True",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_bad_options(name: str) -> None:
+    make, message = CONSTRUCTORS[name]
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_an_argument_that_propagate_was_not_given() -> None:
+    class Forgetful(MessagePassing):
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            return self.propagate(edge_index, x=x)
+
+        def message(self, x_j: Tensor, w: Tensor) -> Tensor:
+            return x_j * w
+
+    with pytest.raises(TypeError, match=r"Forgetful: message asks for w, but propagate was not given w"):
+        Forgetful()(X, E)
+
+
+def test_sizes_that_contradict_each_other() -> None:
+    layer = Bipartite(3, 3, 2)
+    with pytest.raises(
+        ValueError, match="argument x of propagate has 4 nodes, but size or another argument says 5"
+    ):
+        layer(X, E, (5, 4))
+    with pytest.raises(ValueError, match="needed, got 3 items"):
+        Plain()((X, X, X), E)
+
+
+def test_a_weight_of_the_wrong_length_in_a_users_layer_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="size"):
+        OptionalWeight()(X, E, torch.ones(3))
+
+
+def test_an_override_that_would_never_run_is_refused_when_the_class_is_written() -> None:
+    with pytest.raises(TypeError, match=r"Mine: message would never be called, because GCNConv.forward"):
+
+        class Mine(GCNConv):
+            def message(self, x_j: Tensor) -> Tensor:
+                return x_j
+
+
+def test_negative_and_too_large_nodes_of_an_empty_graph() -> None:
+    with pytest.raises(IndexError):
+        GCNConv(3, 2)(X[:0], torch.zeros(2, 1, dtype=torch.int64))
+    assert GCNConv(3, 2)(X[:0], E[:, :0]).shape == (0, 2)
