@@ -53,4 +53,12 @@ def get_exporter(target: str) -> Exporter:
     return cast(Exporter, importlib.import_module(EXPORTERS[target]).export)
 
 
-__all__ = ["EXPORTERS", "CapturedProgram", "EngineFiles", "ExportError", "Exporter", "TensorSpec", "get_exporter"]
+__all__ = [
+    "EXPORTERS",
+    "CapturedProgram",
+    "EngineFiles",
+    "ExportError",
+    "Exporter",
+    "TensorSpec",
+    "get_exporter",
+]

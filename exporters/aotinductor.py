@@ -33,7 +33,11 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
     """
     _require_compiler()
     package = folder / FILE
-    with _quiet(), tempfile.TemporaryDirectory(prefix="geocompile-aoti-") as scratch, _own_cache(Path(scratch)):
+    with (
+        _quiet(),
+        tempfile.TemporaryDirectory(prefix="geocompile-aoti-") as scratch,
+        _own_cache(Path(scratch)),
+    ):
         try:
             torch._inductor.aoti_compile_and_package(program.exported, package_path=str(package))
         except Exception as error:  # Inductor raises whatever its code generation stumbles over
@@ -67,7 +71,12 @@ def _metadata() -> dict[str, Any]:
 
     picked = cpu_vec_isa.pick_vec_isa()
     isa = str(picked) if picked else "none"
-    return {"torch": torch.__version__, "isa": isa, "machine": platform.machine(), "cpu_flags": _native_flags()}
+    return {
+        "torch": torch.__version__,
+        "isa": isa,
+        "machine": platform.machine(),
+        "cpu_flags": _native_flags(),
+    }
 
 
 def _native_flags() -> list[str]:
@@ -76,12 +85,16 @@ def _native_flags() -> list[str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return []
-    present = next((line.partition(":")[2].split() for line in lines if re.match(r"(flags|Features)\s*:", line)), [])
+    present = next(
+        (line.partition(":")[2].split() for line in lines if re.match(r"(flags|Features)\s*:", line)), []
+    )
     return sorted({flag for flag in present if _INSTRUCTIONS.fullmatch(flag)})
 
 
 # names in /proc/cpuinfo of what a compiler makes use of by itself, x86 and ARM
-_INSTRUCTIONS = re.compile(r"avx\w*|fma|f16c|bmi[12]|sse4_[12]|ssse3|popcnt|movbe|abm|amx\w*|sve\w*|asimd\w*|bf16|i8mm")
+_INSTRUCTIONS = re.compile(
+    r"avx\w*|fma|f16c|bmi[12]|sse4_[12]|ssse3|popcnt|movbe|abm|amx\w*|sve\w*|asimd\w*|bf16|i8mm"
+)
 
 
 def _explain(error: Exception, model_name: str) -> str:

@@ -35,7 +35,9 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
         ExportError: torch's exporter has no translation for an operator of the graph.
     """
     model = to_onnx(program)
-    weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
+    weights = sum(
+        value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value
+    )
     external = weights > MAX_INLINE_BYTES
     ir.save(model, folder / FILE, external_data=WEIGHTS if external else None)
     onnx.checker.check_model(str(folder / FILE), full_check=False)
@@ -88,11 +90,15 @@ def _forget_fresh_sizes(exported: torch.export.ExportedProgram) -> None:
 
 
 def _attach_functions(model: ir.Model) -> None:
-    used = sorted({node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph) if node.domain == DOMAIN})
+    used = sorted(
+        {node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph) if node.domain == DOMAIN}
+    )
     for op_type in used:
         function = function_for(op_type)
         model.functions[function.identifier()] = function
-        model.opset_imports.update({k: v for k, v in function.opset_imports.items() if k not in model.opset_imports})
+        model.opset_imports.update(
+            {k: v for k, v in function.opset_imports.items() if k not in model.opset_imports}
+        )
     if used:
         model.opset_imports[DOMAIN] = VERSION
 

@@ -26,7 +26,21 @@ _CALLS = {
 }  # fmt: skip
 # checks of what capture took for granted; the operators' own checks and the session's stand in for them
 _DROPPED = re.compile(r"aten\.(_assert_\w+|sym_constrain_range\w*|_functional_assert\w*)\.\w+")
-_KEYWORDS = {"self", "torch", "None", "True", "False", "inf", "nan", "Tensor", "List", "Optional", "int", "float", "bool"}
+_KEYWORDS = {
+    "self",
+    "torch",
+    "None",
+    "True",
+    "False",
+    "inf",
+    "nan",
+    "Tensor",
+    "List",
+    "Optional",
+    "int",
+    "float",
+    "bool",
+}
 
 
 @dataclass
@@ -68,7 +82,9 @@ class _Writer:
                 self.names[node] = self._unique(node.name)
                 lines.append(f"    {self.names[node]} = {text}")
         lines.append(f"    return {self._result()}")
-        header = f"def forward(self, {', '.join(f'{name}: Tensor' for name in arguments)}){self._return_type()}:"
+        header = (
+            f"def forward(self, {', '.join(f'{name}: Tensor' for name in arguments)}){self._return_type()}:"
+        )
         return Source("\n".join([header, *lines]) + "\n", self.attributes)
 
     def _placeholders(self) -> list[str]:
@@ -140,9 +156,7 @@ class _Writer:
             return f"{self._value(node.args[0])}.numel()"
         schema = {argument.name: argument for argument in target._schema.arguments}
         positional = [argument for argument in target._schema.arguments if not argument.kwarg_only]
-        texts = [
-            self._typed(value, argument) for value, argument in zip(node.args, positional, strict=False)
-        ]
+        texts = [self._typed(value, argument) for value, argument in zip(node.args, positional, strict=False)]
         for name, value in node.kwargs.items():
             if name == "device":
                 texts.append(f"device={self.device}")
@@ -155,7 +169,9 @@ class _Writer:
         if isinstance(value, torch.device):
             return self.device
         if isinstance(value, (list, tuple)):
-            kind = str(argument.type).replace("Optional[List", "List", 1) if "List" in str(argument.type) else ""
+            kind = (
+                str(argument.type).replace("Optional[List", "List", 1) if "List" in str(argument.type) else ""
+            )
             items = f"[{', '.join(self._value(item) for item in value)}]"
             if "Optional" in kind or not value:
                 element = "Optional[Tensor]" if "Tensor" in kind else ("float" if "float" in kind else "int")

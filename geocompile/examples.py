@@ -12,7 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool, torch.uint8)
+_DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.bool,
+    torch.uint8,
+)
 _DATA_CLASSES = {"Data", "Batch", "HeteroData", "DataBatch", "HeteroDataBatch", "TemporalData"}
 
 
@@ -37,7 +46,9 @@ def normalize_examples(model: nn.Module, examples: Any) -> list[Example]:
     """
     calls = examples if isinstance(examples, list) else [examples]
     if not calls:
-        raise ValueError("geocompile: no example graph given; capture needs at least one call of the model, best two of different size")
+        raise ValueError(
+            "geocompile: no example graph given; capture needs at least one call of the model, best two of different size"
+        )
     signature = _parameters(model)
     result = [_to_example(call, signature, f"example {k}") for k, call in enumerate(calls)]
     _check_agreement(result)
@@ -55,7 +66,9 @@ def read_examples(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"geocompile: example file '{path}' does not exist")
     if path.suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"geocompile: example file '{path}' must be .npz or .safetensors, got '{path.suffix}'")
+        raise ValueError(
+            f"geocompile: example file '{path}' must be .npz or .safetensors, got '{path.suffix}'"
+        )
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_safetensors(path)
     except Exception as error:  # the readers raise a dozen types for a damaged file; all mean the same here
@@ -127,13 +140,17 @@ def _checked(named: dict[str, Any], signature: list[inspect.Parameter], where: s
     names = [p.name for p in signature]
     unknown = [name for name in named if name not in names]
     if unknown:
-        raise ValueError(f"geocompile: {where} has '{unknown[0]}', which forward does not take; it takes {', '.join(names)}")
+        raise ValueError(
+            f"geocompile: {where} has '{unknown[0]}', which forward does not take; it takes {', '.join(names)}"
+        )
     given = {name: _tensor(name, named[name], where) for name in names if named.get(name) is not None}
     missing = [p.name for p in signature if p.name not in given and p.default is p.empty]
     if missing:
         raise ValueError(f"geocompile: {where} lacks '{missing[0]}', which forward requires")
     if not given:
-        raise ValueError(f"geocompile: {where} holds no tensor; a model without tensor input cannot become an engine")
+        raise ValueError(
+            f"geocompile: {where} holds no tensor; a model without tensor input cannot become an engine"
+        )
     return given
 
 
@@ -146,9 +163,13 @@ def _tensor(name: str, value: Any, where: str) -> Tensor:
             "bind settings that are not tensors in the model's constructor"
         )
     if value.layout != torch.strided:
-        raise TypeError(f"geocompile: {where}: '{name}' is a sparse tensor; give edge_index (and edge_weight) instead")
+        raise TypeError(
+            f"geocompile: {where}: '{name}' is a sparse tensor; give edge_index (and edge_weight) instead"
+        )
     if value.dtype not in _DTYPES:
-        raise TypeError(f"geocompile: {where}: '{name}' has dtype {value.dtype}, expected one of float32, float64, int64, int32, bool")
+        raise TypeError(
+            f"geocompile: {where}: '{name}' has dtype {value.dtype}, expected one of float32, float64, int64, int32, bool"
+        )
     if name.endswith("edge_index") and (value.dim() != 2 or value.size(0) != 2 or value.is_floating_point()):
         raise ValueError(
             f"geocompile: {where}: '{name}' must be an integer tensor of shape [2, num_edges], "
@@ -172,7 +193,9 @@ def _check_agreement(examples: list[Example]) -> None:
 
 def _check_alike(name: str, first: Tensor, other: Tensor, k: int) -> None:
     if first.dtype != other.dtype:
-        raise ValueError(f"geocompile: '{name}' is {first.dtype} in example 0 and {other.dtype} in example {k}; use one dtype")
+        raise ValueError(
+            f"geocompile: '{name}' is {first.dtype} in example 0 and {other.dtype} in example {k}; use one dtype"
+        )
     if first.dim() != other.dim():
         raise ValueError(
             f"geocompile: '{name}' has {first.dim()} dimensions in example 0 and {other.dim()} in example {k}; use one rank"

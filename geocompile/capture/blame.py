@@ -13,17 +13,30 @@ import torch
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = tuple(
-    os.path.realpath(os.path.join(_PACKAGE, part)) + os.sep for part in (".", "layers", "exporters", "custom_ops")
+    os.path.realpath(os.path.join(_PACKAGE, part)) + os.sep
+    for part in (".", "layers", "exporters", "custom_ops")
 ) + (_PACKAGE + os.sep,)
 _TRACER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracing.py")
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _REASONS = [
     # (exception class name or message part, reason, what to do)
     (r"GuardOnDataDependentSymNode", "this branch, loop or size depends on values inside a tensor", None),
-    (r"DataDependentOutputException|\.item\(\)|aten::_local_scalar_dense", "a value is taken out of a tensor", None),
-    (r"\.numpy\(\)|numpy", "numpy sees no tensor values while a graph is captured", "use torch operators instead"),
+    (
+        r"DataDependentOutputException|\.item\(\)|aten::_local_scalar_dense",
+        "a value is taken out of a tensor",
+        None,
+    ),
+    (
+        r"\.numpy\(\)|numpy",
+        "numpy sees no tensor values while a graph is captured",
+        "use torch operators instead",
+    ),
     (r"DynamicOutputShapeException", "the size of the result depends on values inside a tensor", None),
-    (r"TypeError.*__array__|can't convert", "a tensor is converted to another kind of array", "use torch operators instead"),
+    (
+        r"TypeError.*__array__|can't convert",
+        "a tensor is converted to another kind of array",
+        "use torch operators instead",
+    ),
 ]
 _DATA_ADVICE = (
     "an engine runs the same operators for every graph: use torch.where, a mask, or sizes taken from shapes, "

@@ -44,9 +44,14 @@ def raise_if_failed(trace: Trace, sizes: dict[int, str], model_name: str) -> tor
     if isinstance(trace.error, CaptureError):
         raise trace.error
     frozen = next((text for branch in trace.branches if (text := _assumption(branch, sizes))), None)
-    constrained = trace.error is None or type(trace.error).__name__ in ("UserError", "ConstraintViolationError")
+    constrained = trace.error is None or type(trace.error).__name__ in (
+        "UserError",
+        "ConstraintViolationError",
+    )
     if frozen is not None and constrained:
-        raise CaptureError(f"geocompile.capture: {model_name} cannot be captured: {frozen}\n  {_ADVICE}") from trace.error
+        raise CaptureError(
+            f"geocompile.capture: {model_name} cannot be captured: {frozen}\n  {_ADVICE}"
+        ) from trace.error
     if trace.exported is None:
         assert trace.error is not None
         raise CaptureError(_with_names(explain(trace.error, model_name), sizes)) from trace.error

@@ -40,13 +40,19 @@ class Names:
 def input_nodes(exported: torch.export.ExportedProgram) -> dict[str, Node]:
     """Input name -> placeholder."""
     wanted = set(exported.graph_signature.user_inputs)
-    return {node.name: node for node in exported.graph.nodes if node.op == "placeholder" and node.name in wanted}
+    return {
+        node.name: node for node in exported.graph.nodes if node.op == "placeholder" and node.name in wanted
+    }
 
 
 def output_values(exported: torch.export.ExportedProgram) -> list[Tensor]:
     """The (fake) output tensors, flat."""
     node = next(iter(reversed(exported.graph.nodes)))
-    return [arg.meta["val"] for arg in node.args[0] if isinstance(arg, Node) and isinstance(arg.meta["val"], Tensor)]
+    return [
+        arg.meta["val"]
+        for arg in node.args[0]
+        if isinstance(arg, Node) and isinstance(arg.meta["val"], Tensor)
+    ]
 
 
 def _graph_counts(exported: torch.export.ExportedProgram) -> list[Any]:

@@ -20,9 +20,7 @@ _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
 
 
-def name_dimensions(
-    examples: list[Example], dynamic: Mapping[str, Mapping[int, str]] | None = None
-) -> Dims:
+def name_dimensions(examples: list[Example], dynamic: Mapping[str, Mapping[int, str]] | None = None) -> Dims:
     """Names the dimensions that vary.
 
     `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
@@ -67,7 +65,10 @@ def trace_inputs(example: Example, dims: Dims, taken: set[int]) -> dict[str, Ten
         taken: Sizes to avoid (those of parameters).
     """
     taken = taken | {
-        size for name, tensor in example.tensors.items() for k, size in enumerate(tensor.shape) if k not in dims[name]
+        size
+        for name, tensor in example.tensors.items()
+        for k, size in enumerate(tensor.shape)
+        if k not in dims[name]
     }
     chosen: dict[str, int] = {}
     for name, tensor in example.tensors.items():
@@ -107,7 +108,12 @@ def _role(name: str, k: int) -> str | None:
 
 
 def _take(
-    examples: list[Example], dims: Dims, sizes: dict[str, tuple[int, ...]], name: str, k: int, symbol: str | None
+    examples: list[Example],
+    dims: Dims,
+    sizes: dict[str, tuple[int, ...]],
+    name: str,
+    k: int,
+    symbol: str | None,
 ) -> None:
     if symbol is None:
         return
@@ -119,15 +125,22 @@ def _take(
 
 
 def _take_overrides(
-    examples: list[Example], dynamic: Mapping[str, Mapping[int, str]], dims: Dims, sizes: dict[str, tuple[int, ...]]
+    examples: list[Example],
+    dynamic: Mapping[str, Mapping[int, str]],
+    dims: Dims,
+    sizes: dict[str, tuple[int, ...]],
 ) -> None:
     for name, named in dynamic.items():
         if name not in dims:
-            raise ValueError(f"geocompile.capture: dynamic names '{name}', which is no input; inputs: {', '.join(dims)}")
+            raise ValueError(
+                f"geocompile.capture: dynamic names '{name}', which is no input; inputs: {', '.join(dims)}"
+            )
         rank = examples[0].tensors[name].dim()
         for k, symbol in named.items():
             if not isinstance(k, int) or not 0 <= k < rank:
-                raise ValueError(f"geocompile.capture: dynamic['{name}'] names dimension {k}, expected 0 to {rank - 1}")
+                raise ValueError(
+                    f"geocompile.capture: dynamic['{name}'] names dimension {k}, expected 0 to {rank - 1}"
+                )
             if not isinstance(symbol, str) or not symbol.isidentifier():
                 raise ValueError(f"geocompile.capture: dynamic['{name}'][{k}] must be a name, got {symbol!r}")
             observed = _sizes(examples, name, k)
@@ -140,7 +153,9 @@ def _take_overrides(
 
 
 def _dimensions(example: Example, overridden: set[str]) -> Iterator[tuple[str, int]]:
-    return ((n, k) for n, tensor in example.tensors.items() if n not in overridden for k in range(tensor.dim()))
+    return (
+        (n, k) for n, tensor in example.tensors.items() if n not in overridden for k in range(tensor.dim())
+    )
 
 
 def _sizes(examples: list[Example], name: str, k: int) -> tuple[int, ...]:

@@ -32,7 +32,10 @@ def _structure(output: Any, tensors: list[Tensor], model_name: str) -> dict[str,
         kind = "list" if isinstance(output, list) else "tuple"
         return {"kind": kind, "items": [_structure(item, tensors, model_name) for item in output]}
     if isinstance(output, dict) and all(isinstance(key, str) for key in output):
-        return {"kind": "dict", "items": {key: _structure(item, tensors, model_name) for key, item in output.items()}}
+        return {
+            "kind": "dict",
+            "items": {key: _structure(item, tensors, model_name) for key, item in output.items()},
+        }
     raise CaptureError(
         f"geocompile.capture: {model_name}.forward returns a {type(output).__name__}; an engine returns tensors, None, "
         "and tuples, lists or dicts (with text keys) of them"

@@ -68,7 +68,10 @@ def trace(model: nn.Module, inputs: dict[str, Tensor], dims: dict[str, dict[int,
         stack.enter_context(torch.no_grad())
         try:
             result.exported = torch.export.export(
-                _as_function_of(model, list(inputs), result), tuple(inputs.values()), dynamic_shapes=shapes, strict=False
+                _as_function_of(model, list(inputs), result),
+                tuple(inputs.values()),
+                dynamic_shapes=shapes,
+                strict=False,
             )
         except Exception as error:  # whatever stopped the trace is explained by the caller
             result.error = error

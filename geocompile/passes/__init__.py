@@ -1,0 +1,45 @@
+"""Passes: a captured program becomes an equal one with less work in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geocompile.exporters.program import CapturedProgram
+from geocompile.passes.drop_dropout import DROP_DROPOUT
+from geocompile.passes.fold_constants import FOLD_CONSTANTS
+from geocompile.passes.framework import Editor, Pass, PassResult
+from geocompile.passes.merge_preprocessing import MERGE_PREPROCESSING
+from geocompile.passes.remove_dead_code import REMOVE_DEAD_CODE
+
+__all__ = ["PASSES", "Editor", "Pass", "PassResult", "run_passes"]
+
+PASSES: tuple[Pass, ...] = (DROP_DROPOUT, FOLD_CONSTANTS, MERGE_PREPROCESSING, REMOVE_DEAD_CODE)
+"""All passes, in the order in which they run."""
+
+
+def run_passes(
+    program: CapturedProgram, enabled: Sequence[str] | None = None
+) -> tuple[CapturedProgram, list[PassResult]]:
+    """Runs passes on a copy of `program`.
+
+    Args:
+        program: What capture gave.
+        enabled: Names of the passes to run; they run in the order of `PASSES`. None: all.
+
+    Returns:
+        The changed program, and what each pass changed.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    known = [step.name for step in PASSES]
+    for name in enabled or ():
+        if name not in known:
+            raise ValueError(f"geocompile: unknown pass {name!r}, expected some of {', '.join(known)}")
+    editor = Editor(program)
+    results = []
+    for step in PASSES:
+        if enabled is None or step.name in enabled:
+            details = step.rewrite(editor)
+            results.append(PassResult(step.name, len(details), details))
+    return editor.finish(), results
