@@ -148,7 +148,7 @@ class BundleWriter:
 
     def _files(self) -> dict[str, FileRecord]:
         paths = sorted(
-            path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME
+            path for path in self.folder.rglob("*") if path.is_file() and path != self.folder / MANIFEST_NAME
         )
         return {path.relative_to(self.folder).as_posix(): self._record(path) for path in paths}
 

@@ -44,11 +44,6 @@ class AotInductorSession(Session):
             return list(self._engine(inputs))
 
 
-def releases_gil(torch: Any) -> bool:
-    """Whether geocompile's own binding fits the installed torch, so that engines run without the GIL."""
-    return _binding(torch) is not None
-
-
 def _open(torch: Any, package: str) -> Callable[[list[Any]], list[Any]]:
     """The engine as a function from inputs to flat outputs."""
     library = _binding(torch)

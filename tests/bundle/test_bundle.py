@@ -121,6 +121,15 @@ def test_missing_file_is_refused(bundle: Bundle, replacement: str) -> None:
         load(bundle.path)
 
 
+def test_every_file_is_listed_a_nested_manifest_too(tmp_path: Path) -> None:
+    with BundleWriter(tmp_path / "b") as writer:
+        (writer.folder / "weights").mkdir()
+        (writer.folder / "weights" / "manifest.json").write_text("{}")
+        bundle = writer.finish(**handmade.FIELDS)
+    files = {path.relative_to(bundle.path).as_posix() for path in bundle.path.rglob("*") if path.is_file()}
+    assert bundle.manifest.files.keys() == files - {"manifest.json"}
+
+
 def test_file_beside_the_listed_ones_is_left_alone(bundle: Bundle) -> None:
     (bundle.path / "notes.txt").write_text("mine")
     assert load(bundle.path) == bundle
