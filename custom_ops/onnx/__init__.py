@@ -44,6 +44,8 @@ OP_TYPES: tuple[str, ...] = tuple(OPERATORS)
 def function_proto(op_type: str) -> onnx.FunctionProto:
     """The function body of an op type as protobuf.
 
+    It has defaults for its attributes, but onnx's reference evaluator does not read them: write all on the node.
+
     Raises:
         KeyError: if there is no such op type.
     """
