@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 
 def check_edge_index(layer: str, edge_index: Tensor) -> None:
@@ -15,6 +16,11 @@ def check_edge_index(layer: str, edge_index: Tensor) -> None:
         raise TypeError(
             f"geocompile.{layer}: edge_index must be a tensor of shape [2, num_edges], got {type(edge_index)}; "
             "turn a sparse adjacency into edge indices first"
+        )
+    if not is_scripting() and edge_index.layout != torch.strided:
+        raise TypeError(
+            f"geocompile.{layer}: edge_index must be a tensor of shape [2, num_edges], got a sparse matrix; "
+            "pass its indices, row 0 the sending nodes, and its values as edge_weight"
         )
     if edge_index.dtype != torch.int64 and edge_index.dtype != torch.int32:
         raise TypeError(

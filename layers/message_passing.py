@@ -85,6 +85,11 @@ class MessagePassing(torch.nn.Module):
         super().__init_subclass__(**kwargs)
         _refuse_hooks_that_are_never_called(cls)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        cls: type = type(self)
+        type(self)._hooks = hooks_of(cls)  # a pickled layer comes back without __init__
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
 

@@ -32,6 +32,7 @@ EDGES: Calls = {
         r"edge_index must have shape \[2, num_edges\], got \[4\]",
     ),
     "list of edges": ((X, [[0, 1], [1, 2]]), TypeError, "edge_index must be a tensor.*got <class 'list'>"),
+    "sparse matrix": ((X, torch.eye(4).to_sparse()), TypeError, "got a sparse matrix; pass its indices"),
     "index too large": ((X, TOO_LARGE), IndexError, "9"),
     "source too large": ((X, TOO_LARGE.flip(0)), IndexError, "9"),
     "negative source": ((X, NEGATIVE), IndexError, "-1"),

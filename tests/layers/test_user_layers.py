@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import inspect
 import io
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,13 @@ def test_torch_compile_and_strict_export_see_one_graph(name: str) -> None:
     torch.testing.assert_close(compiled(*inputs), expected)
     strict = torch.export.export(layer, inputs, strict=True).module()
     torch.testing.assert_close(strict(*inputs), expected)
+
+
+def test_a_pickled_layer_works_where_none_was_made_before() -> None:
+    layer, inputs = user_layers.TutorialEdgeConv(3, 2), (torch.randn(4, 3), torch.tensor([[0, 1], [1, 3]]))
+    expected, pickled = layer(*inputs), pickle.dumps(layer)
+    del user_layers.TutorialEdgeConv._hooks
+    torch.testing.assert_close(pickle.loads(pickled)(*inputs), expected)
 
 
 def dynamic_shapes_of(value: Any) -> Any:

@@ -138,6 +138,24 @@ def test_a_model_of_pygs_own_is_converted_inside() -> None:
     assert_same(ours(x, edge_index, edge_weight=weight), theirs(x, edge_index, edge_weight=weight))
 
 
+def test_pygs_sequential_is_converted_inside() -> None:
+    theirs = pyg.Sequential(
+        "x, edge_index", [(pyg.GCNConv(3, 4), "x, edge_index -> x"), torch.nn.ReLU(), torch.nn.Linear(4, 2)]
+    ).double()
+    ours, report = from_pyg_report(theirs)
+    assert [entry.path for entry in report.replaced] == ["module_0"]
+    x, edge_index, _ = random_graph(1)
+    assert_same(ours(x, edge_index), theirs(x, edge_index))
+
+
+def test_a_converted_model_scripts_and_exports() -> None:
+    theirs = torch.nn.ModuleList([pyg.GCNConv(3, 4, improved=True), pyg.GraphConv(3, 4, aggr="max")]).double()
+    for conv in geocompile.from_pyg(theirs):
+        inputs = random_graph(1)
+        assert_same(torch.jit.script(conv)(*inputs), conv(*inputs))
+        assert_same(torch.export.export(conv, inputs).module()(*inputs), conv(*inputs))
+
+
 def test_tied_weights_stay_tied() -> None:
     first, second = pyg.GCNConv(3, 3), pyg.GCNConv(3, 3)
     second.lin.weight = first.lin.weight
