@@ -1,8 +1,8 @@
 """The part of a function body that reduces terms over compressed rows, in standard ONNX operators.
 
-ScatterElements is the standard reduction by index whose order is fixed; it takes one index per element. (ScatterND takes
-one per row, but ONNX Runtime's updates equal indices from several threads at once: onnxruntime#18048.) Its max and min
-drop NaN, so NaN travels beside them in a tensor that is 0, or NaN where a row has one.
+ScatterElements is the standard reduction by index whose order is fixed; it takes one index per element. (ScatterND
+takes one per row, but ONNX Runtime updates equal indices from several threads at once: onnxruntime#18048.) Its max
+and min drop NaN, so NaN travels beside them in a tensor that is 0, or NaN where a row has one.
 """
 
 from __future__ import annotations
