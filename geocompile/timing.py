@@ -8,6 +8,7 @@ from statistics import median
 WARM_UP_CALLS = 3
 MIN_ROUNDS = 5
 BURST_SECONDS = 0.02
+PAUSE_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Timing:
 def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
     """Call each contender for about `seconds`, in turns.
 
-    A turn is a burst of calls: the first is not counted, because the caches and the worker threads (which ONNX Runtime
-    keeps spinning for a while) are still the previous contender's. The order of the turns is reversed every round.
+    A turn is a burst of calls after a pause, in which the previous contender's worker threads stop spinning; its first
+    call is not counted, because the caches are still the previous contender's. Every round reverses the order.
 
     Args:
         contenders: Functions without arguments, by name.
@@ -51,6 +52,7 @@ def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: f
 
 
 def _burst(call: Callable[[], object]) -> list[float]:
+    time.sleep(PAUSE_SECONDS)
     call()
     latencies: list[float] = []
     end = time.perf_counter() + BURST_SECONDS

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 import geocompile
+from geocompile.cli import tables
 from geocompile.cli.inspect import describe
 from geocompile.cli.inspect import draw as draw_bundle
 from geocompile.cli.options import DebugOption, ExamplesOption, JsonOption, TargetsOption, WeightsOption
@@ -102,7 +103,7 @@ def compile_model(
     def draw(console: Console) -> None:
         draw_bundle(console, content, bundle)
         console.print(
-            f"\nNext:  geocompile run {bundle.path} --input graph.npz --output out.npz",
+            f"\nNext:  geocompile run {tables.path(bundle.path)} --input graph.npz --output out.npz",
             highlight=False,
             soft_wrap=True,
         )
@@ -134,7 +135,7 @@ def _passes(left_out: list[str]) -> list[str] | None:
         return None
     from geocompile.passes import PASSES
 
-    names = list(PASSES)
+    names = [entry.name for entry in PASSES]
     for name in left_out:
         if name not in names:
             raise InputError(f"--no-pass {name}: there is no such pass; the passes are {', '.join(names)}")

@@ -71,7 +71,7 @@ def _draw_engines(console: Console, result: DemoResult) -> None:
         "speed ",
         "digits/s",
     )
-    rows = tables.table("engine", *numbers, right=numbers)
+    rows = tables.table("engine", *numbers, right=numbers, title="Held-out digits, one thread each")
     eager = result.engines[0]
     for entry in result.engines:
         agree = "" if entry is eager else f"{entry.same}/{entry.of} {tables.mark(entry.same == entry.of)}"
@@ -108,15 +108,15 @@ def _draw_verdict(console: Console, result: DemoResult) -> None:
 
 
 def _draw_next(console: Console, result: DemoResult) -> None:
-    path = escape(str(result.bundle.path))
+    path, weights = escape(tables.path(result.bundle.path)), escape(tables.path(result.weights.resolve()))
     size = tables.size(sum(record.bytes for record in result.bundle.manifest.files.values()))
-    model = f"--model geocompile.demo.model:DigitClassifier --weights {escape(str(result.weights))}"
     lines = (
-        f"\n[bold]The bundle is in {path}[/] ({size}), the trained weights in {escape(str(result.weights))}.",
+        f"\n[bold]The bundle is in {path}[/] ({size}), the trained weights in {weights}.",
         "Its report.html shows what was compiled and verified. What you can do with it:\n",
         f"  geocompile inspect {path}",
-        f"  geocompile bench {path} {model}",
-        f"  geocompile verify {path} {model}",
+        f"  geocompile bench {path}",
+        f"  geocompile verify {path} --model geocompile.demo.model:DigitClassifier \\",
+        f"      --weights {weights}",
         f"  python {path}/run.py    [dim]# needs numpy and onnxruntime only, on any machine[/]",
         "\nThe demo's code is written to be copied: geocompile/demo/ (digits.py, model.py, training.py).",
     )

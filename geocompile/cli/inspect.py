@@ -80,7 +80,7 @@ def _engine(folder: Path, engine: Engine, bundle: Bundle) -> dict[str, Any]:
 def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
     manifest = bundle.manifest
     console.print(
-        f"[bold]{escape(manifest.model)}[/]  {escape(str(bundle.path))}  {tables.size(content['bytes'])}"
+        f"[bold]{escape(manifest.model)}[/]  {escape(tables.path(bundle.path))}  {tables.size(content['bytes'])}"
     )
     console.print(f"[dim]{content['digest']}[/]", soft_wrap=True)
     console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]\n")

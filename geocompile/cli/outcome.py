@@ -111,7 +111,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         return FAILED, text
     if isinstance(error, OSError) and error.filename is not None:
         return BAD_INPUT, f"{os.fspath(error.filename)}: {error.strerror}"
-    if isinstance(error, (ValueError, TypeError, IndexError)) and text.startswith("geocompile"):
+    if isinstance(error, (ValueError, TypeError, IndexError, OSError)) and text.startswith("geocompile"):
         return BAD_INPUT, text
     first_line = text.splitlines()[0] if text else "no message"
     return (

@@ -1,6 +1,7 @@
 """How tables, sizes, times and tensors look in the terminal."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.table import Table
@@ -36,6 +37,12 @@ def size(num_bytes: int) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def path(location: Path) -> str:
+    """A path as one would type it: relative where it lies below the current folder."""
+    here = Path.cwd()
+    return str(location.relative_to(here) if location.is_relative_to(here) else location)
 
 
 def shape(spec: TensorSpec) -> str:

@@ -1,7 +1,8 @@
-"""Trains the digit classifier: about a minute on two cores, the same weights for the same seed on the same machine."""
+"""Trains the digit classifier: half a minute to a minute; equal seeds give equal weights on equal machines."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -24,21 +25,24 @@ def train(
     """A classifier trained on `graphs`, in eval mode.
 
     AdamW with one warm-up and a cosine decay; every epoch sees each digit slanted, shifted and inked a little
-    differently. The random state of the process is left as it was.
+    differently. One thread trains small batches as fast as many, on a busy machine faster, and gives the same weights
+    on machines with different numbers of cores. The random state of the process is left as it was.
     """
     progress = or_silent(progress)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         model = DigitClassifier().train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
         steps = epochs * math.ceil(len(graphs) / BATCH_SIZE)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
         generator = torch.Generator().manual_seed(seed)
-        for epoch in range(epochs):
-            with progress.step(f"epoch {epoch + 1} of {epochs}"):
-                for batch in minibatches(graphs, BATCH_SIZE, generator):
-                    _step(model, jitter(batch, JITTER, generator), optimizer)
-                    schedule.step()
+        for first in range(0, epochs, 10):
+            last = min(first + 10, epochs)
+            with progress.step(f"epochs {first + 1} to {last} of {epochs}"):
+                for _ in range(first, last):
+                    for batch in minibatches(graphs, BATCH_SIZE, generator):
+                        _step(model, jitter(batch, JITTER, generator), optimizer)
+                        schedule.step()
     return model.eval()
 
 
@@ -61,6 +65,17 @@ def jitter(graphs: Graphs, amount: float, generator: torch.Generator) -> Graphs:
     intensity, position = graphs.x[:, :1], graphs.x[:, 1:]
     moved = (slant[graphs.batch] @ position.unsqueeze(2)).squeeze(2) + shift[graphs.batch]
     return replace(graphs, x=torch.cat([intensity * ink, moved], dim=1))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch's operators use one thread, and restore what was set."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _step(model: DigitClassifier, batch: Graphs, optimizer: torch.optim.Optimizer) -> None:
