@@ -1,12 +1,10 @@
 """`compile`: a trained model and example graphs become a verified bundle of engines, in one call."""
 
 import copy
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geocompile.bundle import Bundle, BundleWriter
 from geocompile.errors import CaptureError, ExportError, GeocompileError, MissingRuntimeError
@@ -24,6 +22,9 @@ except ImportError as error:
     raise MissingRuntimeError(
         f"geocompile.compile needs torch ({error}): pip install 'geocompile[compile]'"
     ) from None
+
+if TYPE_CHECKING:
+    from geocompile.pyg import Report as Replacements
 
 TARGETS = ("onnx", "torchscript", "aotinductor")
 _HALVES = (torch.float16, torch.bfloat16)
@@ -62,7 +63,7 @@ def compile(
 
     Raises:
         TypeError: The model or an example is of a kind that cannot be compiled.
-        ValueError: A target is unknown, there is no example, the model is not on the CPU or in half
+        ValueError: A target or pass is unknown, there is no example, the model is not on the CPU or in half
             precision, or the model itself fails on an example.
         BundleError: `output` is a file, or a folder that is not a bundle.
         CaptureError: The model cannot be captured; the message names the line.
@@ -73,6 +74,7 @@ def compile(
 
     progress = or_silent(progress)
     targets = _checked_targets(targets)
+    _check_passes(passes)
     _check_model(model)
     calls = [example.tensors for example in normalize_examples(model, examples)]
     _check_examples(calls)
@@ -100,6 +102,7 @@ class _Compilation:
         self._calls = calls
         self._writer = writer
         self._progress = progress
+        self._passes: list[dict[str, Any]] = []
         self._fields: dict[str, Any] = {}
 
     def make(
@@ -108,8 +111,7 @@ class _Compilation:
         """Put samples and engines into the staged bundle."""
         with self._progress.step("running the examples in eager"):
             results = [_run(self._model, call, k) for k, call in enumerate(self._calls)]
-        program = self._capture(dynamic)
-        program, applied = self._run_passes(program, passes)
+        program = self._run_passes(self._capture(dynamic), passes)
         for call, result in zip(self._calls, results, strict=True):
             leaves = flatten(result, program.output_structure)
             outputs = {spec.name: leaf for spec, leaf in zip(program.outputs, leaves, strict=True)}
@@ -121,7 +123,7 @@ class _Compilation:
             "inputs": program.inputs,
             "outputs": program.outputs,
             "output_structure": program.output_structure,
-            "passes": [asdict(result) for result in applied],
+            "passes": self._passes,
         }
 
     def verify(self, folder: Path) -> Report:
@@ -154,20 +156,23 @@ class _Compilation:
     def _capture(self, dynamic: Mapping[str, Any] | None) -> CapturedProgram:
         from geocompile.capture import capture
         from geocompile.examples import Example
+        from geocompile.pyg import capturing, from_pyg_report
 
         examples = [Example(dict(call)) for call in self._calls]
-        with self._progress.step("capturing the model"), _pyg_capturing():
-            program: CapturedProgram = capture(_with_own_layers(self._model), examples, dynamic=dynamic)
+        with self._progress.step("capturing the model"), capturing():
+            model, replacements = from_pyg_report(self._model)
+            program = capture(model, examples, dynamic=dynamic)
         program.model_name = type(self._model).__name__
+        self._passes.append(_as_pass(replacements))
         return program
 
-    def _run_passes(
-        self, program: CapturedProgram, passes: Sequence[str] | None
-    ) -> tuple[CapturedProgram, list[Any]]:
+    def _run_passes(self, program: CapturedProgram, passes: Sequence[str] | None) -> CapturedProgram:
         from geocompile.passes import run_passes
 
         with self._progress.step("running the passes"):
-            return run_passes(program, passes)
+            program, results = run_passes(program, passes)
+        self._passes += [asdict(result) for result in results]
+        return program
 
     def _export(self, program: CapturedProgram, target: str) -> None:
         with self._progress.step(f"exporting {target}"):
@@ -177,6 +182,16 @@ class _Compilation:
                 raise ExportError(str(error)) from error
 
 
+def _as_pass(replacements: "Replacements") -> dict[str, Any]:
+    """What `from_pyg` did, in the form of a pass, for the manifest."""
+    replaced = [f"{item.path or 'the model'}: {item.old} -> {item.new}" for item in replacements.replaced]
+    kept = [
+        f"{item.path or 'the model'}: {item.old} is captured as it is: {item.reason}"
+        for item in replacements.kept
+    ]
+    return {"name": "from_pyg", "changed": len(replaced), "details": replaced + kept}
+
+
 def _checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
     names = (targets,) if isinstance(targets, str) else tuple(dict.fromkeys(targets))
     unknown = [name for name in names if name not in EXPORTERS]
@@ -184,6 +199,15 @@ def _checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
         given = f"unknown target {unknown[0]!r}" if unknown else "no target given"
         raise ValueError(f"geocompile.compile: {given}, choose from: {', '.join(EXPORTERS)}")
     return names
+
+
+def _check_passes(passes: Sequence[str] | None) -> None:
+    from geocompile.passes import PASSES
+
+    known = [step.name for step in PASSES]
+    for name in passes or ():
+        if name not in known:
+            raise ValueError(f"geocompile.compile: unknown pass {name!r}, choose from: {', '.join(known)}")
 
 
 def _check_model(model: object) -> None:
@@ -236,21 +260,3 @@ def _run(model: torch.nn.Module, call: Mapping[str, torch.Tensor], number: int) 
         raise ValueError(
             f"geocompile.compile: the model itself fails on example {number}: {first_line(error)}"
         ) from error
-
-
-def _with_own_layers(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of the model to capture, with geocompile layers in place of PyG's."""
-    if "torch_geometric" not in sys.modules:
-        return copy.deepcopy(model)
-    from geocompile.pyg import from_pyg
-
-    return from_pyg(copy.deepcopy(model))
-
-
-def _pyg_capturing() -> AbstractContextManager[Any]:
-    """What replaces PyG's functions by geocompile operators while the capture runs, where PyG is in use at all."""
-    if "torch_geometric" not in sys.modules:
-        return nullcontext()
-    from geocompile.pyg import capturing
-
-    return capturing()
