@@ -1,5 +1,6 @@
 """PyG's functions that have a geocompile counterpart."""
 
+import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -16,7 +17,8 @@ def pool_functions() -> dict[int, tuple[Callable[..., Any], Callable[..., Any]]]
         return {}
     import geocompile.layers
 
-    pairs = [(getattr(home, name), getattr(geocompile.layers, name)) for name in _POOLS]
+    # Within capturing() PyG's modules hold a dispatcher around the function.
+    pairs = [(inspect.unwrap(getattr(home, name)), getattr(geocompile.layers, name)) for name in _POOLS]
     return {id(theirs): (theirs, ours) for theirs, ours in pairs}
 
 

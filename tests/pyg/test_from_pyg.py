@@ -12,6 +12,7 @@ import geocompile
 from geocompile import layers
 from geocompile.pyg import capturing, from_pyg_report
 
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
 pyg = pytest.importorskip("torch_geometric.nn", reason="PyG is not installed (extra: pyg)")
 
 
@@ -239,6 +240,12 @@ def test_a_model_without_pyg_needs_no_pyg() -> None:
         "    assert type(geocompile.from_pyg(model)[1]) is GCNConv\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_function_held_by_the_model_is_replaced_while_capturing_too() -> None:
+    with capturing(), capturing():
+        _, report = from_pyg_report(Net())
+    assert report.replaced[-1].new == "geocompile.layers.global_pool.global_mean_pool"
 
 
 def pooled_by_global_name(x: Tensor, batch: Tensor) -> Tensor:
