@@ -243,8 +243,9 @@ def test_a_model_without_pyg_needs_no_pyg() -> None:
 
 
 def test_a_function_held_by_the_model_is_replaced_while_capturing_too() -> None:
+    model = Net()
     with capturing(), capturing():
-        _, report = from_pyg_report(Net())
+        _, report = from_pyg_report(model)
     assert report.replaced[-1].new == "geocompile.layers.global_pool.global_mean_pool"
 
 
