@@ -104,6 +104,9 @@ def write_aotinductor(path: Path) -> None:
     shutil.copyfile(_compiled_package(), path)
 
 
+_SCRATCH = tempfile.TemporaryDirectory(prefix="geocompile-handmade-")  # removed when the tests end
+
+
 @functools.cache
 def _compiled_package() -> Path:
     import torch
@@ -112,8 +115,8 @@ def _compiled_package() -> Path:
     arguments = (torch.from_numpy(inputs["x"]), torch.from_numpy(inputs["edge_index"]))
     shapes = {"x": {0: torch.export.Dim("num_nodes")}, "edge_index": {1: torch.export.Dim("num_edges")}}
     exported = torch.export.export(_module(), arguments, dynamic_shapes=shapes)
-    folder = Path(tempfile.mkdtemp(prefix="geocompile-handmade-"))
-    return Path(torch._inductor.aoti_compile_and_package(exported, package_path=str(folder / "model.pt2")))
+    package = str(Path(_SCRATCH.name) / "model.pt2")
+    return Path(torch._inductor.aoti_compile_and_package(exported, package_path=package))
 
 
 def _module() -> Any:

@@ -120,10 +120,13 @@ def test_many_threads_get_the_answers_of_one(session: Session) -> None:
 
 
 def test_other_threads_run_meanwhile(session: Session) -> None:
-    """The interpreter lock is free while the engine works: a counting thread has no pause as long as the call."""
-    inputs = {"x": np.ones((2_000_000, 4), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
-    longest, whole = longest_pause(lambda: session(**inputs))
-    assert longest < 0.7 * whole, f"paused {longest:.3f} s of {whole:.3f} s"
+    """The interpreter lock is free while the engine works: a counting thread has no pause as long as the call.
+
+    The best of several attempts counts: a busy machine pauses a thread as well, a held lock always does.
+    """
+    inputs = {"x": np.ones((4_000_000, 4), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
+    pauses = [longest_pause(lambda: session(**inputs)) for _ in range(5)]
+    assert min(longest / whole for longest, whole in pauses) < 0.5, pauses
 
 
 def test_aotinductor_engine_runs_by_torchs_own_binding_too(
