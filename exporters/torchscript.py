@@ -60,4 +60,5 @@ def _empty_module(name: str, source: Source) -> torch.jit.ScriptModule:
             module.register_parameter(attribute, tensor)
         else:
             module.register_buffer(attribute, tensor)
-    return torch.jit.script(module)
+    scripted: torch.jit.ScriptModule = torch.jit.script(module)
+    return scripted

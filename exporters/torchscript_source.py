@@ -198,9 +198,9 @@ def _needed(graph: torch.fx.Graph) -> set[Node]:
     needed: set[Node] = set()
     for node in reversed(graph.nodes):
         mutates = isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
-        if node.op == "output" or mutates or any(user in needed for user in node.users):
-            if not _DROPPED.match(str(node.target)):
-                needed.add(node)
+        used = node.op == "output" or mutates or any(user in needed for user in node.users)
+        if used and not _DROPPED.match(str(node.target)):
+            needed.add(node)
     return needed
 
 

@@ -1,4 +1,4 @@
-"""Example graphs: whatever a person has at hand (tuple, dict, PyG data, file) as named tensors of one model's forward."""
+"""Example graphs: whatever a person has at hand (tuple, dict, PyG data, file) as named tensors of forward."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def normalize_examples(model: nn.Module, examples: Any) -> list[Example]:
     calls = examples if isinstance(examples, list) else [examples]
     if not calls:
         raise ValueError(
-            "geocompile: no example graph given; capture needs at least one call of the model, best two of different size"
+            "geocompile: no example graph given; capture needs at least one call of the model, "
+            "best two of different size"
         )
     signature = _parameters(model)
     result = [_to_example(call, signature, f"example {k}") for k, call in enumerate(calls)]
@@ -94,8 +95,8 @@ def _parameters(model: nn.Module) -> list[inspect.Parameter]:
         whole = parameter.name == "data" or annotation.strip("'\"").rpartition(".")[2] in _DATA_CLASSES
         if whole and parameter.kind is not parameter.VAR_KEYWORD:
             raise TypeError(
-                f"geocompile: {type(model).__name__}.forward takes a whole PyG object ('{parameter.name}'); an engine takes "
-                "tensors. Give forward tensor parameters, e.g. forward(self, x, edge_index, batch=None)"
+                f"geocompile: {type(model).__name__}.forward takes a whole PyG object ('{parameter.name}'); an "
+                "engine takes tensors. Give forward tensor parameters, e.g. forward(self, x, edge_index, batch=None)"
             )
     return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
@@ -168,7 +169,8 @@ def _tensor(name: str, value: Any, where: str) -> Tensor:
         )
     if value.dtype not in _DTYPES:
         raise TypeError(
-            f"geocompile: {where}: '{name}' has dtype {value.dtype}, expected one of float32, float64, int64, int32, bool"
+            f"geocompile: {where}: '{name}' has dtype {value.dtype}, "
+            "expected one of float32, float64, int64, int32, bool"
         )
     if name.endswith("edge_index") and (value.dim() != 2 or value.size(0) != 2 or value.is_floating_point()):
         raise ValueError(
@@ -198,5 +200,6 @@ def _check_alike(name: str, first: Tensor, other: Tensor, k: int) -> None:
         )
     if first.dim() != other.dim():
         raise ValueError(
-            f"geocompile: '{name}' has {first.dim()} dimensions in example 0 and {other.dim()} in example {k}; use one rank"
+            f"geocompile: '{name}' has {first.dim()} dimensions in example 0 and {other.dim()} in example {k}; "
+            "use one rank"
         )

@@ -66,7 +66,8 @@ def _describe(
         for k, symbol in dims[spec.name].items():
             if spec.shape[k] != symbol:
                 raise CaptureError(
-                    f"geocompile.capture: {model_name} fixes dimension {k} of '{spec.name}' ({symbol}) to {spec.shape[k]}; "
+                    f"geocompile.capture: {model_name} fixes dimension {k} of '{spec.name}' ({symbol}) "
+                    f"to {spec.shape[k]}; "
                     f"if it never varies say so: dynamic={{'{spec.name}': {{...}}}} without dimension {k}"
                 )
     taken = {spec.name for spec in inputs}

@@ -12,10 +12,8 @@ from types import FrameType
 import torch
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(
-    os.path.realpath(os.path.join(_PACKAGE, part)) + os.sep
-    for part in (".", "layers", "exporters", "custom_ops")
-) + (_PACKAGE + os.sep,)
+_PARTS = (_PACKAGE, *(os.path.join(_PACKAGE, part) for part in ("layers", "exporters", "custom_ops")))
+_OURS = tuple(folder + os.sep for part in _PARTS for folder in {part, os.path.realpath(part)})
 _TRACER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracing.py")
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _REASONS = [

@@ -146,8 +146,8 @@ def _take_overrides(
             observed = _sizes(examples, name, k)
             if sizes.setdefault(symbol, observed) != observed:
                 raise ValueError(
-                    f"geocompile.capture: dynamic calls dimension {k} of '{name}' '{symbol}', but its size in the examples "
-                    f"is {observed[0]} where other '{symbol}' are {sizes[symbol][0]}; use another name"
+                    f"geocompile.capture: dynamic calls dimension {k} of '{name}' '{symbol}', but its size in "
+                    f"the examples is {observed[0]} where other '{symbol}' are {sizes[symbol][0]}; use another name"
                 )
             dims[name][k] = symbol
 

@@ -15,7 +15,8 @@ _aten = torch.ops.aten
 # operators that hand the values of their first argument on, at most moved around
 _PASS_THROUGH = {
     "select.int", "slice.Tensor", "view.default", "reshape.default", "unsqueeze.default", "squeeze.default",
-    "squeeze.dim", "to.dtype", "to.device", "to.dtype_layout", "_to_copy.default", "contiguous.default", "clone.default",
+    "squeeze.dim", "to.dtype", "to.device", "to.dtype_layout", "_to_copy.default", "contiguous.default",
+    "clone.default",
     "detach.default", "alias.default", "expand.default", "expand_as.default", "flatten.using_ints", "t.default",
     "transpose.int", "permute.default", "unbind.int", "split.Tensor", "chunk.default", "index_select.default",
     "flip.default", "lift_fresh_copy.default",
@@ -65,7 +66,7 @@ def _bounds(source: Node, user: Node, names: Names) -> set[str]:
     target = str(user.target)
     if target == "aten.index.Tensor":
         shape = _shape(user.args[0])
-        positions = [k for k, index in enumerate(user.args[1]) if index is source]  # type: ignore[arg-type,union-attr]
+        positions = [k for k, index in enumerate(user.args[1]) if index is source]  # type: ignore[arg-type]
         return {str(names.size(shape[k], "")) for k in positions}
     if target not in _BOUNDS:
         return set()
@@ -80,6 +81,8 @@ def _carriers(source: Node, user: Node) -> list[Node]:
     target = str(user.target).removeprefix("aten.")
     if target in _PASS_THROUGH and user.args[0] is source:
         return [user]
+    if target == "cat.default" and source in user.args[0]:  # type: ignore[operator]
+        return [user]  # edge_index with loops appended, two edge lists joined
     if target == "geocompile.csr_from_coo.default" and len(user.args) > 2 and user.args[2] is source:
         return [item for item in user.users if item.args[1] == 2]
     if "getitem" in str(user.target) and str(source.target).removeprefix("aten.") in _PASS_THROUGH:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, redire
 from dataclasses import dataclass, field
 from typing import Any
 
-import sympy
+import sympy  # type: ignore[import-untyped]
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_config
@@ -62,17 +62,19 @@ def trace(model: nn.Module, inputs: dict[str, Tensor], dims: dict[str, dict[int,
     with ExitStack() as stack:
         stack.enter_context(_TRACING)
         stack.enter_context(_evaluating(model))
-        stack.enter_context(symbolic_config.patch(backed_size_oblivious=True))
+        oblivious = symbolic_config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+        stack.enter_context(oblivious)
         stack.enter_context(_watching(result.branches))
         stack.enter_context(_quiet())
         stack.enter_context(torch.no_grad())
         try:
-            result.exported = torch.export.export(
+            exported = torch.export.export(
                 _as_function_of(model, list(inputs), result),
                 tuple(inputs.values()),
                 dynamic_shapes=shapes,
                 strict=False,
             )
+            result.exported = _without_mutation(exported)
         except Exception as error:  # whatever stopped the trace is explained by the caller
             result.error = error
     return result
@@ -97,6 +99,14 @@ def _as_function_of(model: nn.Module, names: list[str], result: Trace) -> nn.Mod
     call.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
     view.__dict__["forward"] = call
     return view
+
+
+def _without_mutation(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The same program with `y += 1` as `y = y + 1`; what still changes an input or a buffer is then an output."""
+    targets = [node.target for node in exported.graph.nodes if isinstance(node.target, torch._ops.OpOverload)]
+    if any(target._schema.is_mutable for target in targets):
+        exported = exported.run_decompositions({})
+    return exported
 
 
 @contextmanager
@@ -142,8 +152,10 @@ def _watched_comparison(name: str, relation: Any, branches: list[Branch]) -> Abs
     return _replaced(torch.SymInt, name, watched)
 
 
-def _watched_bool(branches: list[Branch]) -> AbstractContextManager[None]:
-    decide, is_nonzero = torch.SymBool.__bool__, torch.SymInt.__bool__
+@contextmanager
+def _watched_bool(branches: list[Branch]) -> Iterator[None]:
+    decide: Callable[[torch.SymBool], bool] = torch.SymBool.__bool__
+    is_nonzero: Callable[[torch.SymInt], bool] = torch.SymInt.__bool__
 
     def watched(self: torch.SymBool) -> bool:
         condition = self.node.expr
@@ -161,10 +173,8 @@ def _watched_bool(branches: list[Branch]) -> AbstractContextManager[None]:
             branches.append(Branch(condition, answer, user_place(frame), self.node.shape_env))
         return answer
 
-    stack = ExitStack()
-    stack.enter_context(_replaced(torch.SymBool, "__bool__", watched))
-    stack.enter_context(_replaced(torch.SymInt, "__bool__", watched_nonzero))
-    return stack
+    with _replaced(torch.SymBool, "__bool__", watched), _replaced(torch.SymInt, "__bool__", watched_nonzero):
+        yield
 
 
 def _watched_guards(branches: list[Branch]) -> AbstractContextManager[None]:

@@ -46,7 +46,8 @@ def _drop(editor: Editor) -> list[str]:
 def _does_nothing(node: Node) -> bool:
     name = target_name(node)
     if name in _DROPOUT:
-        return node.args[2] is False or node.args[1] == 0
+        probability, training = node.args[1], node.args[2]
+        return training is False or (isinstance(probability, float) and probability == 0.0)
     if name in _IDENTITY:
         return not node.kwargs and not _is_output_of_input(node)
     if name in _CASTS:
@@ -56,8 +57,9 @@ def _does_nothing(node: Node) -> bool:
 
 def _same_kind(node: Node) -> bool:
     source, result = node.args[0].meta["val"], node.meta["val"]  # type: ignore[union-attr]
-    assert isinstance(source, Tensor) and isinstance(result, Tensor)
-    return source.dtype == result.dtype and not node.kwargs.get("memory_format")
+    assert isinstance(source, Tensor)
+    assert isinstance(result, Tensor)
+    return source.dtype == result.dtype and node.kwargs.get("memory_format") is None
 
 
 def _is_dense(source: object) -> bool:

@@ -69,7 +69,7 @@ class Editor:
         name = _free_name(name, {node.name for node in self.graph.nodes} | self.constants.keys())
         position = self._first_user_input()
         with self.graph.inserting_before(position):
-            node = self.graph.placeholder(name)
+            node: Node = self.graph.placeholder(name)
         node.meta["val"] = like.meta["val"]
         self.constants[name] = value
         spec = InputSpec(InputKind.CONSTANT_TENSOR, TensorArgument(node.name), name)
@@ -113,7 +113,10 @@ class Editor:
 
     def _first_user_input(self) -> Node:
         inputs = set(self.signature.user_inputs)
-        return next(node for node in self.graph.nodes if node.op == "placeholder" and node.name in inputs)
+        first: Node = next(
+            node for node in self.graph.nodes if node.op == "placeholder" and node.name in inputs
+        )
+        return first
 
 
 def is_pure(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch.fx import Node
@@ -64,7 +64,7 @@ def _argument(arg: Any) -> Any:
     )  # 1, 1.0 and True differ, and so do 0.0 and -0.0
 
 
-def _is_plain_size(value: Any) -> bool:
+def _is_plain_size(value: Any) -> TypeGuard[torch.SymInt]:
     """A size made of input sizes. Merging changes what data-dependent sizes are called: these go by their node."""
     return isinstance(value, torch.SymInt) and not free_unbacked_symbols(value)
 
