@@ -1,4 +1,4 @@
-"""The README's code runs, in order, in one empty folder; `make` and `pip install` blocks carry no language and do not."""
+"""The README's code runs, in order, in one empty folder; blocks without a language (make, pip) do not."""
 
 import os
 import re
@@ -18,6 +18,8 @@ def test_every_block_runs(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for language, code in BLOCKS:
         command = [sys.executable, "-c", code] if language == "python" else ["bash", "-ec", code]
-        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+        )
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
         assert done.stdout, f"this block shows its reader nothing:\n{code}"
