@@ -10,7 +10,7 @@ import torch_geometric.nn as pyg
 import geocompile
 from geocompile import compiler
 from geocompile.errors import BundleError, VerificationError
-from geocompile.layers import GCNConv
+from geocompile.layers import GCNConv, GraphConv, global_max_pool, global_mean_pool
 
 FAST = ("onnx", "torchscript")  # AOTInductor compiles for many seconds; it has a test of its own
 
@@ -122,6 +122,28 @@ def test_all_three_engines_with_a_batch_vector(tmp_path):
 def test_without_verification_the_bundle_says_so(old_bundle):
     assert old_bundle.manifest.verification is None
     assert "Not verified" in (old_bundle.path / "report.html").read_text()
+
+
+def test_nan_and_infinity_travel_through_every_engine_as_through_eager(tmp_path):
+    class Extremes(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv1, self.conv2 = GCNConv(8, 16), GraphConv(16, 4, aggr="max")
+
+        def forward(self, x, edge_index, batch):
+            x = self.conv2(torch.relu(self.conv1(x, edge_index)), edge_index)
+            return global_max_pool(x, batch), global_mean_pool(x, batch)
+
+    calls = [(x, edge_index, torch.arange(len(x)) // 10) for x, edge_index in examples()]
+    model = Extremes()
+    bundle = geocompile.compile(model, calls, FAST, tmp_path / "extremes")
+    x, edge_index, batch = calls[0]
+    x = x.clone()
+    x[3, 2], x[12, 1], x[25] = float("nan"), float("inf"), -float("inf")
+    report = geocompile.verify(bundle, model, [(x, edge_index, batch)])
+    report.raise_if_failed()
+    assert [engine.engine for engine in report.engines] == ["onnx", "onnx (portable)", "torchscript"]
 
 
 def break_the_engine(monkeypatch):
