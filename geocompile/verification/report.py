@@ -184,17 +184,15 @@ class Report:
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> "Report":
-        """Read what `to_json` wrote; unknown keys of later versions are ignored."""
-        engines = [
-            _build(EngineCheck, engine, graphs=tuple(_graph_check(graph) for graph in engine["graphs"]))
-            for engine in content["engines"]
-        ]
-        graphs = [_build(GraphInfo, graph) for graph in content["graphs"]]
-        skipped = tuple((name, reason) for name, reason in content["skipped_graphs"])
-        report: Report = _build(
-            Report, content, engines=tuple(engines), graphs=tuple(graphs), skipped_graphs=skipped
-        )
-        return report
+        """Read what `to_json` wrote; unknown keys of later versions are ignored.
+
+        Raises:
+            ValueError: It is not a report.
+        """
+        try:
+            return _report(content)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"geocompile: not a verification report ({first_line(error)})") from error
 
 
 def first_line(error: BaseException) -> str:
@@ -245,6 +243,17 @@ def _rows(engine: EngineCheck) -> Iterator[dict[str, Any]]:
 def _closeness(check: tuple[str, OutputCheck]) -> tuple[bool, float]:
     _, output = check
     return (not output.ok, output.error / output.bound if output.bound else output.error)
+
+
+def _report(content: Mapping[str, Any]) -> Report:
+    engines = [
+        _build(EngineCheck, engine, graphs=tuple(_graph_check(graph) for graph in engine["graphs"]))
+        for engine in content["engines"]
+    ]
+    graphs = tuple(_build(GraphInfo, graph) for graph in content["graphs"])
+    skipped = tuple((str(name), str(reason)) for name, reason in content["skipped_graphs"])
+    report: Report = _build(Report, content, engines=tuple(engines), graphs=graphs, skipped_graphs=skipped)
+    return report
 
 
 def _graph_check(content: Mapping[str, Any]) -> GraphCheck:

@@ -441,3 +441,24 @@ def test_pooling_by_batch_vector():
     report = verify(bundle, Pool())
     assert report.ok
     assert {"several graphs", "several graphs, one empty"} <= {graph.name for graph in report.graphs}
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"engines": 3}, {"engines": [{}], "graphs": [], "skipped_graphs": []}, []]
+)
+def test_what_is_no_report_is_refused(content):
+    with pytest.raises(ValueError, match="not a verification report"):
+        Report.from_json(content)
+
+
+def test_a_float64_model_is_held_to_float64():
+    model = SumOfNeighbours().double()
+    specs = (TensorSpec("x", "float64", ("num_nodes", 3)), EDGES)
+    outputs = (TensorSpec("out", "float64", ("num_nodes", 2)),)
+    calls = [{"x": example()["x"].astype(np.float64), "edge_index": example()["edge_index"]}]
+    bundle = FakeBundle(eager(model), inputs=specs, outputs=outputs, examples=calls)
+    assert verify(bundle, model).ok
+    bundle.answer = lambda **inputs: eager(model)(**inputs) + 1e-9
+    report = verify(bundle, model)
+    assert not report.ok
+    assert only_output(report, "example 0").bound < 1e-12
