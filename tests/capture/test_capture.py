@@ -1,0 +1,143 @@
+"""What capture finds out about a model (dimensions, names, structure, index ranges), and that it leaves it alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from geocompile.capture import capture
+from geocompile.custom_ops.operators import csr_from_coo, gather_segment_reduce
+from geocompile.examples import normalize_examples
+from geocompile.exporters.program import CapturedProgram, TensorSpec
+from tests.exporters.models import GCN, SIZES, graph, inputs_of
+
+
+def captured(model: nn.Module, *examples: object, **options: object) -> CapturedProgram:
+    return capture(model, normalize_examples(model, list(examples)), **options)  # type: ignore[arg-type]
+
+
+def test_names_of_one_example_tell_what_varies() -> None:
+    program = captured(GCN(), tuple(inputs_of(["x", "edge_index", "batch"], 6, 9)))
+    assert program.inputs == (
+        TensorSpec("x", "float32", ("num_nodes", 8)),
+        TensorSpec("edge_index", "int64", (2, "num_edges"), index_of="num_nodes"),
+        TensorSpec("batch", "int64", ("num_nodes",)),
+    )
+    assert program.outputs == (TensorSpec("output", "float32", ("num_graphs", 4)),)
+    assert program.model_name == "GCN"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_sizes_of_the_example_do_not_matter(size: tuple[int, int]) -> None:
+    """8 nodes with 8 features, no nodes, one node, equal numbers of nodes and edges: nothing is frozen."""
+    for num_nodes, num_edges in [size, (8, 8), (2, 2)]:
+        program = captured(GCN(), tuple(inputs_of(["x", "edge_index"], num_nodes, num_edges)))
+        assert [spec.shape for spec in program.inputs] == [("num_nodes", 8), (2, "num_edges")]
+
+
+class Combine(nn.Module):
+    def forward(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
+        return first + second + third.sum()
+
+
+def test_two_examples_tell_what_varies_and_what_is_equal() -> None:
+    examples = [(torch.randn(n, 2), torch.randn(n, 2), torch.randn(2, m)) for n, m in ((3, 4), (5, 7))]
+    program = captured(Combine(), *examples)
+    assert [spec.shape for spec in program.inputs] == [
+        ("first_dim0", 2),
+        ("first_dim0", 2),
+        (2, "third_dim1"),
+    ]
+
+
+def test_dynamic_overrides_names() -> None:
+    dynamic = {"x": {0: "rows"}}
+    program = captured(GCN(), tuple(inputs_of(["x", "edge_index"], 6, 9)), dynamic=dynamic)
+    assert program.inputs[0].shape == ("rows", 8)
+    assert program.inputs[1].index_of == "rows"
+
+
+def test_model_is_left_as_it_was() -> None:
+    model = GCN()
+    model.conv2.eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    captured(model, tuple(inputs_of(["x", "edge_index"], 6, 9)))
+    assert model.training
+    assert not model.conv2.training
+    assert "forward" not in vars(model)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+class Nested(nn.Module):
+    def forward(self, x: Tensor) -> dict[str, object]:
+        return {"x": x + 1, "rest": [x * 2, None, (x.sum(), {"deep key": x - 1})]}
+
+
+def test_output_structure_and_names() -> None:
+    program = captured(Nested(), (torch.randn(3, 2),))
+    leaf = [{"kind": "tensor", "index": k} for k in range(4)]
+    inner = {"kind": "tuple", "items": [leaf[2], {"kind": "dict", "items": {"deep key": leaf[3]}}]}
+    rest = {"kind": "list", "items": [leaf[1], {"kind": "none"}, inner]}
+    assert program.output_structure == {"kind": "dict", "items": {"x": leaf[0], "rest": rest}}
+    assert [spec.name for spec in program.outputs] == ["x_out", "rest_0", "rest_2_0", "rest_2_1_deep_key"]
+
+
+def test_tuple_outputs_are_numbered() -> None:
+    class Pair(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x + 1, x - 1
+
+    assert [spec.name for spec in captured(Pair(), (torch.randn(3, 2),)).outputs] == ["output_0", "output_1"]
+
+
+class Bipartite(nn.Module):
+    def forward(self, x_src: Tensor, x_dst: Tensor, edge_index: Tensor) -> Tensor:
+        rowptr, _, col = csr_from_coo(edge_index[1], x_dst, edge_index[0])
+        return gather_segment_reduce(x_src, rowptr, col)
+
+
+def test_index_into_two_different_sizes_has_no_single_bound() -> None:
+    program = captured(
+        Bipartite(), (torch.randn(5, 2), torch.randn(3, 2), torch.zeros(2, 4, dtype=torch.int64))
+    )
+    assert [spec.shape[0] for spec in program.inputs] == ["x_src_dim0", "x_dst_dim0", 2]
+    assert program.inputs[2].index_of is None
+
+
+class Lookup(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+
+    def forward(self, z: Tensor, edge_index: Tensor) -> Tensor:
+        h = self.table(z)
+        loops = torch.arange(z.size(0))
+        index = torch.cat([edge_index, torch.stack([loops, loops])], dim=1)
+        return torch.zeros_like(h).index_add(0, index[1], h[index[0]])
+
+
+def test_indices_are_followed_through_casts_and_joins() -> None:
+    program = captured(Lookup(), (torch.zeros(5, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)))
+    assert [spec.index_of for spec in program.inputs] == ["10", "num_nodes"]
+
+
+def test_optional_input_that_is_never_given_vanishes() -> None:
+    program = captured(GCN(), (*inputs_of(["x", "edge_index"], 6, 9), None))
+    assert [spec.name for spec in program.inputs] == ["x", "edge_index"]
+
+
+def test_harmless_size_checks_pass() -> None:
+    class Checked(nn.Module):
+        def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> Tensor:
+            assert x.size(0) == batch.size(0)
+            if x.size(1) != 8:
+                raise ValueError
+            with torch.no_grad():
+                return x.view(-1).view(-1, 8) * 2
+
+    program = captured(Checked(), tuple(inputs_of(["x", "edge_index", "batch"], 6, 9)))
+    tensors = graph(4, 0)
+    (result,) = program.exported.module()(tensors["x"], tensors["edge_index"], tensors["batch"])
+    assert torch.equal(result, tensors["x"] * 2)
