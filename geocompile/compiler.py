@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,8 @@ class _Compilation:
         """Put samples and engines into the staged bundle."""
         with self._progress.step("running the examples in eager"):
             results = [_run(self._model, call, k) for k, call in enumerate(self._calls)]
-        program = self._run_passes(self._capture(dynamic), passes)
+        self._captured = self._capture(dynamic)
+        program = self._run_passes(self._captured, passes)
         for call, result in zip(self._calls, results, strict=True):
             leaves = flatten(result, program.output_structure)
             outputs = {spec.name: leaf for spec, leaf in zip(program.outputs, leaves, strict=True)}
@@ -133,12 +134,27 @@ class _Compilation:
         draft = self._writer.draft(**self._fields)
         report = verify(draft, self._model, progress=self._progress)
         if not report.ok:
+            report = self._with_stage(draft, report)
             place = write_diagnostics(folder, draft.manifest, report)
             try:
                 report.raise_if_failed()
             except GeocompileError as error:
                 raise type(error)(f"{error}; the report is in {place}") from None
         return report
+
+    def _with_stage(self, draft: Bundle, report: Report) -> Report:
+        """The report with the stage at which the numbers went wrong."""
+        from geocompile.verification.blame import first_wrong_stage
+
+        names = [result["name"] for result in self._passes[1:]]  # the first is from_pyg, a part of capture
+        with self._progress.step("looking for the stage that is wrong"):
+            try:
+                stage = first_wrong_stage(draft, self._model, report, self._captured, names)
+            except (
+                Exception
+            ) as error:  # the failure itself must be told, whatever the search for its cause meets
+                stage = f"a stage that could not be found ({first_line(error)})"
+        return replace(report, stage=stage)
 
     def finish(self, report: Report | None) -> Bundle:
         """Write the HTML report and publish the bundle."""

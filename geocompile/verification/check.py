@@ -1,26 +1,21 @@
 """`verify`: every engine of a bundle against eager PyTorch, on many graphs, within a measured bound."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from geocompile.progress import Progress, or_silent
 from geocompile.verification import bounds
-from geocompile.verification.compare import compare
 from geocompile.verification.drawing import Array
 from geocompile.verification.engines import check_engine, list_engines
-from geocompile.verification.reference import Reference, Truth
-from geocompile.verification.report import GraphInfo, OutputCheck, Report, first_line
-from geocompile.verification.suite import Graph, make_suite
+from geocompile.verification.judged import Judged
+from geocompile.verification.reference import Reference
+from geocompile.verification.report import Report
+from geocompile.verification.suite import make_suite
 
 if TYPE_CHECKING:
     from geocompile.bundle import Bundle
-
-REDRAWS = 4  # how often a graph is drawn anew when rounding alone flips a choice of the model on it
-FLIP = (
-    2.0**-10
-)  # relative change that no smooth model shows when its inputs move by 2**-24; half of float32's digits
 
 
 def verify(
@@ -62,7 +57,7 @@ def verify(
     with progress.step("running eager in float64"):
         reference = Reference(model, manifest.output_structure, seed)
         reference.probe(suite.graphs[0].inputs)
-        judged = _Judged(bundle, reference, suite.graphs)
+        judged = Judged(bundle, reference, suite.graphs)
     checks = []
     for engine in engines:
         with progress.step(f"verifying {engine.label}"):
@@ -97,89 +92,3 @@ def _examples(bundle: "Bundle", model: torch.nn.Module, graphs: Any) -> list[dic
             )
         examples.append({name: given[name] for name in names})
     return examples
-
-
-class _Judged:
-    """The graphs that eager accepts, with their truths and the bounds measured on them."""
-
-    def __init__(self, bundle: "Bundle", reference: Reference, graphs: Sequence[Graph]) -> None:
-        self._specs = bundle.manifest.inputs
-        self._outputs = bundle.manifest.outputs
-        self.graphs: list[Graph] = []
-        self.infos: list[GraphInfo] = []
-        self.skipped: list[tuple[str, str]] = []
-        self._truths: list[Truth] = []
-        for graph in graphs:
-            self._add(reference, graph)
-        self.multiple = bounds.MULTIPLE * (1 if reference.precision == "float64" else 2)
-        kept = {size for spec in self._outputs for size in spec.shape if isinstance(size, str)}
-        terms = [bounds.longest_sum(self._specs, graph.inputs, reduced=not kept) for graph in self.graphs]
-        self._by_column = [len(spec.shape) > 1 and isinstance(spec.shape[-1], int) for spec in self._outputs]
-        self._bounds = [
-            bounds.measure(self._truths, k, self._by_column[k], terms, self.multiple)
-            for k in range(len(self._outputs))
-        ]
-
-    def judge(self, graph: int, outputs: list[Array]) -> tuple[OutputCheck, ...]:
-        """Compare an engine's outputs on one graph with the truth."""
-        truth = self._truths[graph]
-        return tuple(
-            compare(spec.name, outputs[k], truth, k, self._bounds[k][graph], self._by_column[k])
-            for k, spec in enumerate(self._outputs)
-        )
-
-    def tolerances(self) -> dict[str, float]:
-        """Per output, how far an engine within its bound can be from float32 eager on the given graphs."""
-        given = [k for k, graph in enumerate(self.graphs) if graph.redraw is None]
-        return {
-            spec.name: max(float(limits[k].columns.max(initial=0.0)) + limits[k].eager_error for k in given)
-            for spec, limits in zip(self._outputs, self._bounds, strict=True)
-        }
-
-    def _add(self, reference: Reference, graph: Graph) -> None:
-        """Run eager on a graph; redraw it while rounding alone changes what the model chooses."""
-        redraws = 0
-        truth = self._run(reference, graph)
-        while truth is not None and graph.redraw and redraws < REDRAWS and not is_stable(truth):
-            redraws += 1
-            graph = graph.redraw(redraws)
-            truth = self._run(reference, graph)
-        if truth is not None:
-            self.graphs.append(graph)
-            self._truths.append(truth)
-            self.infos.append(GraphInfo(graph.name, self._sizes(graph.inputs), redraws, not is_stable(truth)))
-
-    def _run(self, reference: Reference, graph: Graph) -> Truth | None:
-        try:
-            return reference(graph.inputs)
-        except (
-            Exception
-        ) as error:  # whatever a user's model raises: on a drawn graph it is no case for the engines
-            if graph.redraw is None:
-                raise ValueError(
-                    f"geocompile.verify: the model itself fails on {graph.name}: {first_line(error)}"
-                ) from error
-            self.skipped.append((graph.name, f"eager refuses it: {first_line(error)}"))
-            return None
-
-    def _sizes(self, inputs: Mapping[str, Array]) -> dict[str, int]:
-        return {
-            name: inputs[spec.name].shape[axis]
-            for spec in self._specs
-            for axis, name in enumerate(spec.shape)
-            if isinstance(name, str)
-        }
-
-
-def is_stable(truth: Truth) -> bool:
-    """Whether rounding leaves the model's choices alone: sizes, integers, and floats up to a small change."""
-    if not truth.sizes_agree:
-        return False
-    for output, exact in enumerate(truth.exact):
-        noise = truth.noise(output)
-        limit = (
-            FLIP * abs(exact[abs(exact) < float("inf")]).max(initial=0.0) if exact.dtype.kind == "f" else 0.0
-        )
-        if (noise > limit).any():
-            return False
-    return True

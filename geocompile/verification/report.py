@@ -121,6 +121,7 @@ class Report:
         tolerances: Per output, how far an engine within its bound can be from float32 eager on the given
             graphs.
         seed: The seed that the suite was drawn with.
+        stage: Where the numbers first went wrong, where `compile` found it out: "capture", a pass, an exporter.
     """
 
     engines: tuple[EngineCheck, ...]
@@ -132,6 +133,7 @@ class Report:
     units: float = 0.0
     tolerances: dict[str, float] = field(default_factory=dict)
     seed: int = 0
+    stage: str = ""
 
     @property
     def ok(self) -> bool:
@@ -150,7 +152,8 @@ class Report:
         if not self.ok:
             failures = list(self.failures())
             more = f" ({len(failures) - 1} more failures in the report)" if len(failures) > 1 else ""
-            raise VerificationError(f"geocompile.verify: {failures[0]}{more}")
+            stage = f"; the numbers first go wrong in {self.stage}" if self.stage else ""
+            raise VerificationError(f"geocompile.verify: {failures[0]}{stage}{more}")
 
     def failures(self) -> Iterator[str]:
         """One sentence per failure, the farthest out of its bound first."""

@@ -1,6 +1,7 @@
 """`compile` gives a verified bundle or leaves everything as it was."""
 
 import contextlib
+import copy
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 import torch_geometric.nn as pyg
 
 import geocompile
-from geocompile import compiler
+from geocompile import compiler, passes
 from geocompile.errors import BundleError, VerificationError
+from geocompile.exporters import get_exporter
 from geocompile.layers import GCNConv, GraphConv, global_max_pool, global_mean_pool
+from geocompile.passes import Pass
 
 FAST = ("onnx", "torchscript")  # AOTInductor compiles for many seconds; it has a test of its own
 
@@ -166,7 +169,8 @@ def test_a_failed_verification_keeps_the_old_bundle_and_leaves_its_report(old_bu
     with monkeypatch.context() as patched:
         break_the_engine(patched)
         with pytest.raises(
-            VerificationError, match=r"(onnx|torchscript).*'output'.*would have passed.*gcn\.failed"
+            VerificationError,
+            match=r"(onnx|torchscript).*'output'.*would have passed.*wrong in capture.*gcn\.failed",
         ):
             geocompile.compile(GCN(), examples(), FAST, tmp_path / "gcn")
     assert geocompile.load(tmp_path / "gcn").digest == old_bundle.digest
@@ -176,6 +180,32 @@ def test_a_failed_verification_keeps_the_old_bundle_and_leaves_its_report(old_bu
 
     geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
     assert files_in(tmp_path) == ["gcn"]
+
+
+def test_a_wrong_pass_is_named(tmp_path, monkeypatch):
+    def spoil(editor):
+        relu = next(node for node in editor.graph.nodes if node.target is torch.ops.aten.relu.default)
+        relu.target = torch.ops.aten.neg.default
+        return ["relu is neg now"]
+
+    wrong = Pass("be_clever", "nothing", spoil)
+    monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, wrong))
+    with pytest.raises(VerificationError, match="first go wrong in the pass be_clever"):
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
+
+
+def test_a_wrong_exporter_is_named(tmp_path, monkeypatch):
+    def export(program, folder):
+        shifted = copy.copy(program)
+        shifted.exported = copy.deepcopy(program.exported)
+        with torch.no_grad():
+            for weight in shifted.exported.state_dict.values():
+                weight.mul_(1.01)
+        return get_exporter("torchscript")(shifted, folder)
+
+    monkeypatch.setattr(compiler, "get_exporter", lambda target: export)
+    with pytest.raises(VerificationError, match="first go wrong in the exporter of torchscript"):
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
 
 
 @pytest.mark.parametrize(
@@ -255,14 +285,14 @@ def test_an_unknown_pass_is_refused(tmp_path):
         "unknown pass 'go_faster', choose from: ",
         GCN(),
         examples(),
-        passes=["go_faster"],
+        chosen=["go_faster"],
     )
 
 
-def refuses(tmp_path, error, message, model, calls, targets=FAST, passes=None):
+def refuses(tmp_path, error, message, model, calls, targets=FAST, chosen=None):
     steps = Steps()
     with pytest.raises(error, match=message):
-        geocompile.compile(model, calls, targets, tmp_path / "gcn", passes=passes, progress=steps)
+        geocompile.compile(model, calls, targets, tmp_path / "gcn", passes=chosen, progress=steps)
     assert steps.titles == []  # before any long work
     assert files_in(tmp_path) == []
 
