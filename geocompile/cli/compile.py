@@ -88,16 +88,17 @@ def compile_model(
 
         module = load_model(model, weights)
         examples = load_examples(example)
-    bundle = geocompile.compile(
-        module,
-        examples,
-        output=output,
-        dynamic=parse_dynamic(dynamic or []),
-        passes=_passes(no_pass or []),
-        verify=not no_verify,
-        progress=progress,
-        **({"targets": tuple(target)} if target else {}),
-    )
+    with progress.step("Compiling" if no_verify else "Compiling and verifying"):
+        bundle = geocompile.compile(
+            module,
+            examples,
+            output=output,
+            dynamic=parse_dynamic(dynamic or []),
+            passes=_passes(no_pass or []),
+            verify=not no_verify,
+            progress=progress,
+            **({"targets": tuple(target)} if target else {}),
+        )
     content = describe(bundle)
 
     def draw(console: Console) -> None:

@@ -83,11 +83,11 @@ def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
         f"[bold]{escape(manifest.model)}[/]  {escape(tables.path(bundle.path))}  {tables.size(content['bytes'])}"
     )
     console.print(f"[dim]{content['digest']}[/]", soft_wrap=True)
-    console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]\n")
+    console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]")
     _draw_tensors(console, bundle)
     _draw_engines(console, content["engines"])
     _draw_passes(console, manifest.passes)
-    console.print(f"verified   {_verification(content['verified'])}", highlight=False)
+    console.print(f"verified   {_verification(manifest.verification)}", highlight=False)
     console.print(f"samples    {len(manifest.samples)}", highlight=False)
     versions = " · ".join(f"{name} {version}" for name, version in manifest.versions.items())
     console.print(f"versions   {escape(versions)}", highlight=False)
@@ -132,9 +132,12 @@ def _draw_passes(console: Console, passes: tuple[dict[str, Any], ...]) -> None:
         console.print(f"[dim]           without effect: {escape(', '.join(idle))}[/]", highlight=False)
 
 
-def _verification(verified: bool | None) -> str:
-    if verified is None:
+def _verification(report: dict[str, Any] | None) -> str:
+    if report is None:
         return (
             "[yellow]no[/] (compiled with --no-verify); run: geocompile verify BUNDLE --model MODULE:CALLABLE"
         )
-    return "[green]yes[/], against eager PyTorch when it was compiled" if verified else "[red]failed[/]"
+    if not report.get("ok"):
+        return "[red]failed[/]"
+    engines, graphs = len(report.get("engines", [])), len(report.get("graphs", []))
+    return f"[green]yes[/], {engines} engines equal eager PyTorch on {graphs} graphs"

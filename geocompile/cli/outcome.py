@@ -24,6 +24,7 @@ EXTRAS = {
     "onnx": "compile",
     "onnxscript": "compile",
     "onnx_ir": "compile",
+    "jinja2": "compile",
     "onnxruntime": "cpu",
     "torch_geometric": "pyg",
     "sklearn": "demo",
