@@ -14,7 +14,14 @@ import torch
 from torch._guards import detect_fake_mode
 
 import geocompile
-from geocompile.custom_ops.onnx import DOMAIN, OPSET, VERSION, function_for, translation_table
+from geocompile.custom_ops.onnx import (
+    DOMAIN,
+    OPSET,
+    VERSION,
+    function_for,
+    register_schemas,
+    translation_table,
+)
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
 from geocompile.exporters.onnx_graph import name_dimensions, tidy
@@ -40,7 +47,8 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
     )
     external = weights > MAX_INLINE_BYTES
     ir.save(model, folder / FILE, external_data=WEIGHTS if external else None)
-    onnx.checker.check_model(str(folder / FILE), full_check=False)
+    register_schemas()  # without them the checker cannot infer the shapes behind our operators
+    onnx.checker.check_model(str(folder / FILE), full_check=True)
     return EngineFiles(
         "onnx",
         FILE,

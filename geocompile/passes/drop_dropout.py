@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.fx import Node
 
@@ -16,6 +17,7 @@ _IDENTITY = {
     "aten.lift_fresh_copy.default",
 }
 _CASTS = {"aten.to.dtype", "aten._to_copy.default", "aten.type_as.default"}
+_RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.expand.default"}
 # results of these may be views with any strides, or come from a caller
 _MAY_BE_STRIDED = (
     "view",
@@ -52,6 +54,8 @@ def _does_nothing(node: Node) -> bool:
         return not node.kwargs and not _is_output_of_input(node)
     if name in _CASTS:
         return _same_kind(node) and not _is_output_of_input(node)
+    if name in _RESHAPES:
+        return _same_shape(node) and not _is_output_of_input(node)
     return name == "aten.contiguous.default" and not node.kwargs and _is_dense(node.args[0])
 
 
@@ -60,6 +64,17 @@ def _same_kind(node: Node) -> bool:
     assert isinstance(source, Tensor)
     assert isinstance(result, Tensor)
     return source.dtype == result.dtype and node.kwargs.get("memory_format") is None
+
+
+def _same_shape(node: Node) -> bool:
+    before, after = node.args[0].meta["val"].shape, node.meta["val"].shape  # type: ignore[union-attr]
+    return len(before) == len(after) and all(
+        _expression(a) == _expression(b) for a, b in zip(before, after, strict=True)
+    )
+
+
+def _expression(size: int | torch.SymInt) -> object:
+    return size.node.expr if isinstance(size, torch.SymInt) else size
 
 
 def _is_dense(source: object) -> bool:

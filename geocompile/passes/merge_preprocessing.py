@@ -13,7 +13,7 @@ from geocompile.passes.framework import Editor, Pass, is_pure, target_name
 
 def _merge(editor: Editor) -> list[str]:
     first: dict[Any, Node] = {}
-    details = []
+    details = _read_rows_from_inputs(editor)
     for node in list(editor.graph.nodes):
         if not is_pure(node):
             continue
@@ -26,6 +26,27 @@ def _merge(editor: Editor) -> list[str]:
             details.append(f"{node.name} = {kept.name} ({target_name(node)})")
         _equate_new_sizes(node, kept)
         editor.replace(node, kept)
+    return details
+
+
+def _read_rows_from_inputs(editor: Editor) -> list[str]:
+    """`csr_from_coo` reads but the number of rows of `like`: an input of so many rows serves, and is there at once.
+
+    A tensor that was only made to say how many rows there are (`x.new_empty(n, 0)`) is then not needed any more.
+    """
+    inputs = [
+        n for n in editor.graph.nodes if n.op == "placeholder" and n.name in editor.signature.user_inputs
+    ]
+    inputs = [n for n in inputs if n.meta["val"].dim() > 0 and n.meta["val"].is_floating_point()]
+    details = []
+    for node in editor.graph.nodes:
+        if target_name(node) != "geocompile.csr_from_coo.default" or node.args[1] in inputs:
+            continue
+        rows = _argument(_like(node, 1).shape[0])
+        source = next((n for n in inputs if _argument(n.meta["val"].shape[0]) == rows), None)
+        if source is not None:
+            details.append(f"{node.name} reads its number of rows from {source.name}")
+            node.update_arg(1, source)
     return details
 
 

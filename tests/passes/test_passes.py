@@ -126,6 +126,22 @@ def test_a_fixed_graph_is_folded_into_constants() -> None:
     assert "h" in program.exported.state_dict
 
 
+class CountedRows(nn.Module):
+    """As a message passing base class does it: a tensor made only to say how many rows there are."""
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        rowptr, _, col = csr_from_coo(edge_index[1], x.new_empty((x.size(0), 0)), edge_index[0])
+        return gather_segment_reduce(x.reshape(x.size(0), 8), rowptr, col)
+
+
+def test_tensors_made_to_count_rows_and_reshapes_to_the_same_shape_disappear() -> None:
+    program = captured(CountedRows(), "x", "edge_index")
+    changed, _ = run_passes(program)
+    check_same(program, changed)
+    left = operators(changed)
+    assert left["aten.new_empty"] == left["aten.reshape"] == left["aten.sym_size.int"] == 0
+
+
 def test_copy_of_an_input_stays_a_copy() -> None:
     class Copy(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
