@@ -44,8 +44,8 @@ def demo(
 ) -> Outcome:
     """Train on handwritten digits, compile to every engine, verify, and compare them on held-out digits.
 
-    The data are scikit-learn's 1,797 handwritten digits as graphs of inked pixels; nothing is downloaded. It takes two
-    to four minutes on two cores.
+    The data are scikit-learn's 1,797 handwritten digits as graphs of inked pixels; nothing is downloaded. It takes
+    one to three minutes on two cores.
     """
     progress = TerminalProgress()
     with progress.step("Loading torch and the digits"):

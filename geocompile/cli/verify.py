@@ -20,6 +20,8 @@ from geocompile.cli.outcome import FAILED, Outcome, reported
 from geocompile.cli.terminal_progress import TerminalProgress
 from geocompile.verification.report import Report
 
+SHOWN_FAILURES = 3  # the worst; a wrong weight fails on every graph, and forty sentences hide the first
+
 EPILOG = """Examples:
 
 geocompile verify build/gcn --model train:make_model --weights gcn.safetensors
@@ -82,8 +84,11 @@ def draw(console: Console, report: Report) -> None:
     for row in report.rows():
         rows.add_row(*_cells(row))
     console.print(rows)
-    for failure in report.failures():
+    failures = list(report.failures())
+    for failure in failures[:SHOWN_FAILURES]:
         console.print(f"[red]✗[/] {escape(failure)}", highlight=False)
+    if len(failures) > SHOWN_FAILURES:
+        console.print(f"[dim]  and {len(failures) - SHOWN_FAILURES} more failures; --json has all of them[/]")
     for row in report.rows():
         if row["skipped"]:
             console.print(

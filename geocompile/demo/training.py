@@ -13,7 +13,7 @@ from geocompile.demo.digits import Graphs, collate, minibatches
 from geocompile.demo.model import DigitClassifier
 from geocompile.progress import Progress, or_silent
 
-EPOCHS = 60
+EPOCHS = 100
 BATCH_SIZE = 32
 LEARNING_RATE = 0.01
 JITTER = 0.1

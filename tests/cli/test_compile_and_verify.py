@@ -120,6 +120,10 @@ def test_verify_passes_for_the_model_and_fails_for_another(
     good = command("verify", "net", "--model", "user_models:make", "--target", "onnx")
     assert good.code == 0, good.err
     assert "onnx (portable)" in good.out
+    shown = command("verify", "net", "--model", "user_models:other_weights", "--target", "onnx")
+    assert shown.code == 1
+    assert shown.out.count("would have passed") <= 3
+    assert "more failures; --json has all of them" in shown.out
     bad = command("verify", "net", "--model", "user_models:other_weights", "--target", "onnx", "--json")
     assert bad.code == 1
     assert bad.json["ok"] is False

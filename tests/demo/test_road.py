@@ -1,14 +1,17 @@
 """The demo's road in a short form: two epochs, one engine. The full one is `make demo`."""
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
+from typer.testing import CliRunner
 
 from geocompile.bundle import load
+from geocompile.cli.app import app
 from geocompile.cli.demo import draw
 from geocompile.demo import road
 from geocompile.demo.digits import collate, load_digits
@@ -57,6 +60,17 @@ def test_the_table_fits_a_hundred_columns_and_names_the_next_steps(result: DemoR
         assert expected in text
     table = text[: text.index("held-out digits are")]
     assert max(map(len, table.splitlines())) <= 100
+
+
+def test_the_command_prints_json_and_its_exit_code_tells_whether_all_is_well(
+    result: DemoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = replace(result, engines=[replace(entry, accuracy=0.99) for entry in result.engines])
+    for outcome, code in ((trained, 0), (result, 1)):
+        monkeypatch.setattr(road, "run_demo", lambda *args, outcome=outcome, **kwargs: outcome)
+        answer = CliRunner().invoke(app, ["demo", "--json"])
+        assert answer.exit_code == code
+        assert json.loads(answer.stdout)["ok"] is (code == 0)
 
 
 def test_equal_seeds_give_equal_weights_and_leave_the_random_state_alone() -> None:
