@@ -61,7 +61,10 @@ def _describe(
     nodes = input_nodes(exported)
     shape_env = _shape_env(nodes[next(name for name, named in dims.items() if named)])
     names = Names(exported, names_of_symbols(shape_env, sizes))
-    inputs = tuple(names.spec(name, node.meta["val"], index_of(node, names)) for name, node in nodes.items())
+    symbols = {symbol for named in dims.values() for symbol in named.values()}
+    inputs = tuple(
+        names.spec(name, node.meta["val"], index_of(node, names, symbols)) for name, node in nodes.items()
+    )
     for spec in inputs:
         for k, symbol in dims[spec.name].items():
             if spec.shape[k] != symbol:

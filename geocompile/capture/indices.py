@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -36,12 +36,12 @@ _BOUNDS: dict[str, tuple[int, _Bound]] = {
 }
 
 
-def index_of(node: Node, names: Names) -> str | None:
+def index_of(node: Node, names: Names, dimensions: Collection[str]) -> str | None:
     """The dimension whose size bounds the values of the input `node`, e.g. `num_nodes` for `edge_index`.
 
     The input's values are followed through operators that only move them (select, slice, view, cast, ...) and
     through the sorting of `csr_from_coo`, to every operator that uses them as an index; the size indexed there is the
-    bound. An input that reaches two different sizes (the two rows of a bipartite `edge_index`) gets None: there the
+    bound, if it is one of `dimensions` (those of the inputs) or a number. An input that reaches two different sizes (the two rows of a bipartite `edge_index`) gets None: there the
     operators' own checks decide.
     """
     value = node.meta["val"]
@@ -59,7 +59,8 @@ def index_of(node: Node, names: Names) -> str | None:
             if user.op == "call_function":
                 found |= _bounds(source, user, names)
                 pending += _carriers(source, user)
-    return found.pop() if len(found) == 1 else None
+    bound = found.pop() if len(found) == 1 else ""
+    return bound if bound in dimensions or bound.isdecimal() else None
 
 
 def _bounds(source: Node, user: Node, names: Names) -> set[str]:

@@ -123,6 +123,16 @@ def test_indices_are_followed_through_casts_and_joins() -> None:
     assert [spec.index_of for spec in program.inputs] == ["10", "num_nodes"]
 
 
+def test_index_into_something_longer_than_any_input_has_no_bound() -> None:
+    class Rows(nn.Module):
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            padded = torch.cat([x, x.new_zeros(1, 8)])
+            return padded[edge_index[0]]
+
+    program = captured(Rows(), tuple(inputs_of(["x", "edge_index"], 6, 9)))
+    assert program.inputs[1].index_of is None
+
+
 def test_optional_input_that_is_never_given_vanishes() -> None:
     program = captured(GCN(), (*inputs_of(["x", "edge_index"], 6, 9), None))
     assert [spec.name for spec in program.inputs] == ["x", "edge_index"]
