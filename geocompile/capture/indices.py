@@ -41,8 +41,8 @@ def index_of(node: Node, names: Names, dimensions: Collection[str]) -> str | Non
 
     The input's values are followed through operators that only move them (select, slice, view, cast, ...) and
     through the sorting of `csr_from_coo`, to every operator that uses them as an index; the size indexed there is the
-    bound, if it is one of `dimensions` (those of the inputs) or a number. An input that reaches two different sizes (the two rows of a bipartite `edge_index`) gets None: there the
-    operators' own checks decide.
+    bound, if it is one of `dimensions` (those of the inputs) or a number. An input that reaches two different sizes
+    (the two rows of a bipartite `edge_index`) gets None: there the operators' own checks decide.
     """
     value = node.meta["val"]
     if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32):
