@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from geocompile.bundle import Bundle, BundleWriter
 from geocompile.errors import CaptureError, ExportError, GeocompileError, MissingRuntimeError
-from geocompile.exporters import EXPORTERS, CapturedProgram, get_exporter
+from geocompile.exporters import CapturedProgram, get_exporter
 from geocompile.exporters import ExportError as EngineError
 from geocompile.manifest import Tolerance
 from geocompile.progress import Progress, or_silent
@@ -23,11 +23,12 @@ except ImportError as error:
         f"geocompile.compile needs torch ({error}): pip install 'geocompile[compile]'"
     ) from None
 
+from geocompile.compile_arguments import check_examples, check_model, check_passes, checked_targets
+
 if TYPE_CHECKING:
     from geocompile.pyg import Report as Replacements
 
 TARGETS = ("onnx", "torchscript", "aotinductor")
-_HALVES = (torch.float16, torch.bfloat16)
 
 
 def compile(
@@ -73,11 +74,11 @@ def compile(
     from geocompile.examples import normalize_examples
 
     progress = or_silent(progress)
-    targets = _checked_targets(targets)
-    _check_passes(passes)
-    _check_model(model)
+    targets = checked_targets(targets)
+    check_passes(passes)
+    check_model(model)
     calls = [example.tensors for example in normalize_examples(model, examples)]
-    _check_examples(calls)
+    check_examples(calls)
     folder = Path("build", type(model).__name__.lower()) if output is None else Path(output)
     with BundleWriter(folder) as writer:
         compilation = _Compilation(model, calls, writer, progress)
@@ -206,56 +207,6 @@ def _as_pass(replacements: "Replacements") -> dict[str, Any]:
         for item in replacements.kept
     ]
     return {"name": "from_pyg", "changed": len(replaced), "details": replaced + kept}
-
-
-def _checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
-    names = (targets,) if isinstance(targets, str) else tuple(dict.fromkeys(targets))
-    unknown = [name for name in names if name not in EXPORTERS]
-    if unknown or not names:
-        given = f"unknown target {unknown[0]!r}" if unknown else "no target given"
-        raise ValueError(f"geocompile.compile: {given}, choose from: {', '.join(EXPORTERS)}")
-    return names
-
-
-def _check_passes(passes: Sequence[str] | None) -> None:
-    from geocompile.passes import PASSES
-
-    known = [step.name for step in PASSES]
-    for name in passes or ():
-        if name not in known:
-            raise ValueError(f"geocompile.compile: unknown pass {name!r}, choose from: {', '.join(known)}")
-
-
-def _check_model(model: object) -> None:
-    if not isinstance(model, torch.nn.Module):
-        hint = "; give an instance, not the class" if isinstance(model, type) else ""
-        given = model.__name__ if isinstance(model, type) else type(model).__name__
-        raise TypeError(f"geocompile.compile: model must be a torch.nn.Module, got {given}{hint}")
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            "geocompile.compile: model is a TorchScript module; give the Python module it was made from"
-        )
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if torch.nn.parameter.is_lazy(tensor):
-            raise ValueError(
-                f"geocompile.compile: parameter '{name}' has no shape yet; run the model once on an example"
-            )
-        _check_tensor(f"parameter '{name}'", tensor, "call model.cpu() first", "call model.float() first")
-
-
-def _check_examples(calls: Sequence[Mapping[str, torch.Tensor]]) -> None:
-    for k, call in enumerate(calls):
-        for name, tensor in call.items():
-            _check_tensor(f"example {k}: '{name}'", tensor, "move it with .cpu()", "convert it with .float()")
-
-
-def _check_tensor(what: str, tensor: torch.Tensor, move: str, widen: str) -> None:
-    if tensor.device.type != "cpu":
-        raise ValueError(f"geocompile.compile: {what} is on {tensor.device}, expected the CPU; {move}")
-    if tensor.dtype in _HALVES:
-        raise ValueError(
-            f"geocompile.compile: {what} is {tensor.dtype}, expected float32 or float64; {widen}"
-        )
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:
