@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
+from geocompile.errors import MissingRuntimeError
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingRuntimeError(
+        f"geocompile.verify compares with the model in torch ({error}): pip install 'geocompile[compile]'"
+    ) from None
 
 from geocompile.progress import Progress, or_silent
 from geocompile.verification import bounds
