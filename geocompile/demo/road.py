@@ -97,13 +97,20 @@ def run_demo(
     with _part(progress, "Compiling and verifying", seconds, "compiling"):
         bundle = geocompile.compile(model, examples, targets=targets, output=output, progress=progress)
     weights = output.with_name(output.name + ".safetensors")
-    save_file(model.state_dict(), weights)
+    _save(model, weights)
     result = DemoResult(bundle, weights, len(training), len(test), seconds=seconds)
     # One thread each: digits are too small for more, and other work on the machine disturbs the times less.
     sessions = {target: bundle.session(target, num_threads=1) for target in bundle.targets}
     with one_thread():
         result.engines += _compare({"eager": _eager(model), **sessions}, test, progress, seconds)
     return result
+
+
+def _save(model: torch.nn.Module, path: Path) -> None:
+    """Write the weights beside `path` and rename, so that an interrupt leaves no half file."""
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(model.state_dict(), partial)
+    partial.replace(path)
 
 
 def _compare(
