@@ -16,8 +16,10 @@ BLOCKS = re.findall(r"^```(python|bash)\n(.*?)^```", README.read_text(), re.MULT
 def test_every_block_runs(tmp_path: Path) -> None:
     assert len(BLOCKS) >= 5
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for language, code in BLOCKS:
-        command = [sys.executable, "-c", code] if language == "python" else ["bash", "-ec", code]
+    for number, (language, code) in enumerate(BLOCKS):
+        script = tmp_path / f"block{number}"  # a file, as its reader makes one: TorchScript reads sources
+        script.write_text(code)
+        command = [sys.executable, str(script)] if language == "python" else ["bash", "-e", str(script)]
         done = subprocess.run(
             command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
         )
