@@ -4,6 +4,8 @@ BIN := .venv/bin
 # The torch that is developed against; a plain `torch` would bring the CUDA build.
 TORCH ?= torch==2.13.0
 OLDEST_ORT := .venv-ort-oldest
+# 1.18 is the oldest that is supported; newer Pythons have no wheel of it, so that theirs is the oldest there is.
+OLDEST_ORT_VERSION = $(shell $(PYTHON) -c "import sys; print({13: '1.20'}.get(sys.version_info[1], '1.18' if sys.version_info[1] < 13 else '1.24'))")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full test-ort-oldest lint types bench clean
@@ -38,7 +40,7 @@ test-full: setup test-ort-oldest  ## What takes longer: AOTInductor and C++ per 
 
 $(OLDEST_ORT)/.built: .venv/.built
 	test -x $(OLDEST_ORT)/bin/python || $(PYTHON) -m venv $(OLDEST_ORT)
-	$(OLDEST_ORT)/bin/python -m pip install --quiet "onnxruntime==1.18.*" "numpy<2" onnx safetensors pytest hypothesis
+	$(OLDEST_ORT)/bin/python -m pip install --quiet "onnxruntime==$(OLDEST_ORT_VERSION).*" onnx safetensors pytest hypothesis
 	@touch $@
 
 test-ort-oldest: $(OLDEST_ORT)/.built  ## The ONNX tests on the oldest ONNX Runtime supported, without torch

@@ -1,4 +1,4 @@
-"""Contenders timed alternately in one process and measured for memory in a process each; the table is written to docs/.
+"""Contenders timed in turns in one process, measured for memory in a process each; the table is written to docs/.
 
 A benchmark is a module with ``contenders() -> dict[name, maker]``, where a maker prepares everything and returns the
 call to be measured. ``python -m benchmarks.<module>`` runs it.
@@ -6,20 +6,22 @@ call to be measured. ``python -m benchmarks.<module>`` runs it.
 
 import argparse
 import json
-import statistics
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from benchmarks import machine
+from geocompile.timing import time_side_by_side
 
 Call = Callable[[], object]
 Maker = Callable[[], Call]
-DOCS = Path(__file__).parents[1] / "docs" / "benchmarks"
+ROOT = Path(__file__).parents[1]
+BUILD = ROOT / "build" / "benchmarks"
+DOCS = ROOT / "docs" / "benchmarks"
 THREADS = 2
 
 
@@ -32,10 +34,11 @@ class Result:
     peak_bytes: int  # of one call, above what was resident before it
 
 
-def run(module: str, repeats: int = 9) -> list[Result]:
-    """Measure all contenders of a benchmark module."""
+def run(module: str, seconds: float) -> list[Result]:
+    """Measure all contenders of a benchmark module; nothing that an earlier run built is used."""
+    shutil.rmtree(BUILD, ignore_errors=True)
     names = _worker(module, "list", mode="retained")
-    times = {mode: _worker(module, "time", str(repeats), mode=mode) for mode in machine.ALLOCATOR_MODES}
+    times = {mode: _worker(module, "time", str(seconds), mode=mode) for mode in machine.ALLOCATOR_MODES}
     peaks = {name: _worker(module, "memory", name, mode="stock") for name in names}
     return [Result(name, {mode: t[name] for mode, t in times.items()}, peaks[name]) for name in names]
 
@@ -47,18 +50,6 @@ def _worker(module: str, *task: str, mode: str) -> dict:
         command, env=machine.environment(mode, THREADS), stdout=subprocess.PIPE, text=True, check=True
     )
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def _time(makers: dict[str, Maker], repeats: int) -> dict[str, float]:
-    calls = {name: make() for name, make in makers.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in range(repeats + 2):  # two rounds of warm-up
-        for name, call in calls.items():
-            started = time.perf_counter()
-            call()
-            if round_ >= 2:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def _memory(make: Maker) -> int:
@@ -89,9 +80,11 @@ def main(module: str, title: str, base: str) -> None:
     """The command line of a benchmark: print the table, and write it to docs/ with --write."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--write", action="store_true", help="write the table to docs/benchmarks/")
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="for each contender, at the least seven rounds"
+    )
     arguments = parser.parse_args()
-    results = run(module, arguments.repeats)
+    results = run(module, arguments.seconds)
     text = f"# {title}\n\n{machine.describe(THREADS)}\n\n{table(results, base)}\n"
     print(text)
     if arguments.write:
@@ -107,7 +100,8 @@ if __name__ == "__main__":
     if task == "list":
         answer: object = list(makers)
     elif task == "time":
-        answer = _time(makers, int(rest[0]))
+        calls = {name: make() for name, make in makers.items()}
+        answer = {name: t.p50 for name, t in time_side_by_side(calls, float(rest[0])).items()}
     else:
         answer = _memory(makers[rest[0]])
     print(json.dumps(answer))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 WARM_UP_CALLS = 3
-MIN_ROUNDS = 5
+MIN_ROUNDS = 7
 BURST_SECONDS = 0.02
 PAUSE_SECONDS = 0.005
 
@@ -34,7 +34,7 @@ def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: f
 
     Args:
         contenders: Functions without arguments, by name.
-        seconds: For each contender; at least five rounds are made, however long they take.
+        seconds: For each contender; at least seven rounds are made, however long they take.
     """
     for call in contenders.values():
         for _ in range(WARM_UP_CALLS):

@@ -241,6 +241,12 @@ def refused() -> list[Case]:
             {"batch": np.array([0, -1, 2])},
             (outside, "'batch'[1] is -1, it must not be negative"),
         ),
+        Case(
+            "batch_ptr",
+            "absurd-graph",
+            {"batch": np.array([0, 2**40])},
+            (outside, "'batch' holds the graph number 1099511627776"),
+        ),
         Case("batch_ptr", "float-batch", {"batch": np.zeros(3)}, (wrong, "'batch' must be int64 or int32")),
         case("large-col", gather, outside, "'col'[39] is 9, the valid range is 0 to 8", col=bad_col),
         case("falling-rowptr", gather, outside, "'rowptr' must start at 0, never decrease", rowptr=falling),

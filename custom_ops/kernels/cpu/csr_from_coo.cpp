@@ -99,8 +99,15 @@ void csr_from_coo(const CsrFromCoo& args, void* workspace, const Parallel& paral
 }
 
 int64_t count_graphs(DType dtype, const void* batch, int64_t num_nodes) {
-  return 1 + (dtype == DType::kInt32 ? largest(static_cast<const int32_t*>(batch), num_nodes)
-                                     : largest(static_cast<const int64_t*>(batch), num_nodes));
+  const int64_t last = dtype == DType::kInt32 ? largest(static_cast<const int32_t*>(batch), num_nodes)
+                                              : largest(static_cast<const int64_t*>(batch), num_nodes);
+  if (last >= std::numeric_limits<int32_t>::max()) {  // a mistake, and no number of graphs to make room for
+    std::ostringstream message;
+    message << "geocompile.batch_ptr: 'batch' holds the graph number " << last << ", the largest possible is "
+            << std::numeric_limits<int32_t>::max() - 1;
+    throw std::out_of_range(message.str());
+  }
+  return last + 1;
 }
 
 }  // namespace geocompile::cpu
