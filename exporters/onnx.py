@@ -24,6 +24,7 @@ from geocompile.custom_ops.onnx import (
 )
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.onnx_activations import activation_table
 from geocompile.exporters.onnx_graph import name_dimensions, tidy
 from geocompile.exporters.program import CapturedProgram
 
@@ -78,7 +79,7 @@ def _translate(program: CapturedProgram) -> ir.Model:
                 program.exported,
                 dynamo=True,
                 opset_version=OPSET,
-                custom_translation_table=translation_table(),
+                custom_translation_table={**activation_table(), **translation_table()},
                 input_names=[spec.name for spec in program.inputs],
                 output_names=[spec.name for spec in program.outputs],
                 verbose=False,

@@ -17,14 +17,15 @@ class TensorSpec:
         name: The name that a person uses for it (`x`, `edge_index`, `output`).
         dtype: The numpy name of the element type (`float32`, `int64`, `bool`).
         shape: Sizes; a string is a symbolic dimension (`num_nodes`), equal wherever the name is equal.
-        index_of: For an integer input whose values must lie in `[0, n)`: the dimension that is `n`
-            (a symbolic name, or a decimal number where that dimension is fixed).
+        index_of: For an integer input whose values must lie in `[0, n)`: what `n` is, the name of a dimension
+            (`"num_nodes"`), a number (`"10"`), or `"*"` for any value that is not negative (`batch`). Where the
+            rows of dimension 0 differ (a bipartite `edge_index`), one such entry or None per row.
     """
 
     name: str
     dtype: str
     shape: tuple[int | str, ...]
-    index_of: str | None = None
+    index_of: str | tuple[str | None, ...] | None = None
 
 
 @dataclass
