@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target makes; only python3, a C++ compiler and make are needed before.
 PYTHON ?= python3
 BIN := .venv/bin
-# The torch that is developed against; a plain `torch` would bring the CUDA build.
+# The torch that is developed against; TORCH=... chooses another from 2.10 on.
 TORCH ?= torch==2.13.0
 OLDEST_ORT := .venv-ort-oldest
 # 1.18 is the oldest that is supported; newer Pythons have no wheel of it, so that theirs is the oldest there is.
@@ -14,7 +14,8 @@ help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 # The stamp is newer than all that the build depends on; sources of the libraries included.
-NATIVE := $(shell find custom_ops/kernels custom_ops/bindings -name '*.cpp' -o -name '*.h' 2>/dev/null)
+NATIVE_FOLDERS := custom_ops/kernels custom_ops/bindings geocompile/runtimes/native
+NATIVE := $(shell find $(NATIVE_FOLDERS) -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 .venv/.built: pyproject.toml CMakeLists.txt custom_ops/CMakeLists.txt $(NATIVE) | .venv/.packages
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@

@@ -84,10 +84,10 @@ void check_segment_reduce(const TensorInfo& src, const TensorInfo& rowptr, const
   }
 }
 
-void check_gather_segment_reduce(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+void check_gather_segment_reduce(const char* op, const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
                                  const std::optional<TensorInfo>& weight,
                                  const std::optional<TensorInfo>& self_weight) {
-  Checker check("gather_segment_reduce");
+  Checker check(op);
   check.values(x);
   check.rowptr(rowptr);
   check.index_vector(col);
@@ -114,8 +114,10 @@ void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& 
   check.same_dtype(rowptr, col);
   check.require(a.size(0) == rowptr.size(0) - 1, "'a' must have one row per row of 'rowptr' (", rowptr.size(0) - 1,
                 "), got shape ", Checker::shape_of(a));
-  check.require(a.row_size() == b.row_size(), "'a' and 'b' must have equally many channels, got shapes ",
-                Checker::shape_of(a), " and ", Checker::shape_of(b));
+  bool same_channels = a.rank == b.rank;
+  for (int64_t d = 1; same_channels && d < a.rank; ++d) same_channels = a.size(d) == b.size(d);
+  check.require(same_channels, "'a' and 'b' must have the same channels, got shapes ", Checker::shape_of(a), " and ",
+                Checker::shape_of(b));
 }
 
 void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const TensorInfo& like,

@@ -10,7 +10,7 @@ namespace geocompile {
 void check_csr_from_coo(const TensorInfo& index, const TensorInfo& like, const std::optional<TensorInfo>& other);
 void check_batch_ptr(const TensorInfo& batch);
 void check_segment_reduce(const TensorInfo& src, const TensorInfo& rowptr, const std::optional<TensorInfo>& perm);
-void check_gather_segment_reduce(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+void check_gather_segment_reduce(const char* op, const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
                                  const std::optional<TensorInfo>& weight, const std::optional<TensorInfo>& self_weight);
 void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col);
 void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const TensorInfo& like,

@@ -6,7 +6,8 @@
 
 namespace geocompile {
 
-enum class DType : int32_t { kFloat32, kFloat64, kInt32, kInt64, kOther };
+// The last ones are known by name only, so that errors can say what they got.
+enum class DType : int32_t { kFloat32, kFloat64, kInt32, kInt64, kFloat16, kBFloat16, kBool, kOther };
 
 inline const char* name_of(DType dtype) {
   switch (dtype) {
@@ -14,6 +15,9 @@ inline const char* name_of(DType dtype) {
     case DType::kFloat64: return "float64";
     case DType::kInt32: return "int32";
     case DType::kInt64: return "int64";
+    case DType::kFloat16: return "float16";
+    case DType::kBFloat16: return "bfloat16";
+    case DType::kBool: return "bool";
     default: return "an unsupported dtype";
   }
 }

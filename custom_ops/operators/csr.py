@@ -79,6 +79,7 @@ def transpose(rowptr: Tensor, col: Tensor, sources: Tensor) -> tuple[Tensor, Ten
 def _fake_csr_from_coo(
     index: Tensor, like: Tensor, other: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
+    library.same_device("csr_from_coo", index=index, like=like, other=other)
     other_sorted = index.new_empty(0) if other is None else index.new_empty(index.size(0))
     return index.new_empty(like.size(0) + 1), index.new_empty(index.size(0)), other_sorted
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
 
@@ -112,9 +113,11 @@ def _fake_gcn_norm(
     fill_value: float = 1.0,
     add_self_loops: bool = True,
 ) -> tuple[Tensor, Tensor]:
+    same_device("gcn_norm", rowptr=rowptr, col=col, like=like, weight=weight)
     return like.new_empty(col.size(0)), like.new_empty(rowptr.size(0) - 1)
 
 
 torch.library.register_fake("geocompile::gcn_norm", _fake_gcn_norm)
+torch.library.register_autocast("geocompile::gcn_norm", "cpu", torch.float32)
 torch.library.register_autograd("geocompile::gcn_norm", _backward, setup_context=_save)
 register(Operator("gcn_norm", gcn_norm_reference, True, ("GcnNorm", "GcnNormWeighted")))

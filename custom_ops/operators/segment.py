@@ -1,12 +1,14 @@
 """Reductions over the rows of a graph, with and without the gather of source features fused in.
 
-The gradient of a gather-reduce is a gather-reduce over the transposed graph; see `segment_backward`.
+The gradient of a gather-reduce is a gather-reduce over the transposed graph; see `segment_backward`. Gradients are
+reverse-mode only: `torch.func.jvp` sees no tangent. Of -0.0 and 0.0, which are equal, either may be the maximum.
 """
 
 import torch
 from torch import Tensor
 
 from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
 REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
@@ -110,6 +112,7 @@ def per_row(vector: Tensor, rows: Tensor) -> Tensor:
 def _fake_segment_reduce(
     src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum"
 ) -> Tensor:
+    same_device("segment_reduce", src=src, rowptr=rowptr, perm=perm)
     return src.new_empty((rowptr.size(0) - 1, *src.shape[1:]))
 
 
@@ -121,11 +124,16 @@ def _fake_gather_segment_reduce(
     self_weight: Tensor | None = None,
     reduce: str = "sum",
 ) -> Tensor:
+    tensors = {"x": x, "rowptr": rowptr, "col": col, "weight": weight, "self_weight": self_weight}
+    same_device("gather_segment_reduce", **tensors)
     return x.new_empty((rowptr.size(0) - 1, *x.shape[1:]))
 
 
 torch.library.register_fake("geocompile::segment_reduce", _fake_segment_reduce)
 torch.library.register_fake("geocompile::gather_segment_reduce", _fake_gather_segment_reduce)
+for _name in ("segment_reduce", "gather_segment_reduce"):
+    # Half precision is not among the kernels' dtypes: under autocast they work in float32, as reductions do in torch.
+    torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
 _NAMES = [f"Segment{reduce.capitalize()}" for reduce in REDUCTIONS]
 _FORMS = [name + form for name in _NAMES for form in ("", "Permuted")]
 _GATHER_FORMS = [

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops.operators.csr import csr_from_coo, row_of_each_edge, transpose
+from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
 _ops = torch.ops.geocompile
@@ -87,7 +88,7 @@ class _Gather:
         return x, weight, own
 
     def _product(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Each term's gradient is the product of the others; written out per edge, zeros counted apart."""
+        """Each term's gradient is the product of the others; written out per edge."""
         sources = self.x.index_select(0, self.col)
         terms = sources if self.weight is None else sources * self.weight.unsqueeze(1)
         rows = row_of_each_edge(self.rowptr, self.col)
@@ -106,12 +107,28 @@ class _Gather:
 
 
 def _product_of_others(terms: Tensor, rows: Tensor, like: Tensor) -> Tensor:
-    rowptr, perm, _ = csr_from_coo(rows, like)
-    is_zero = terms == 0
-    zeros = _ops.segment_reduce(is_zero.to(terms.dtype), rowptr, perm, "sum").index_select(0, rows)
-    rest = _ops.segment_reduce(torch.where(is_zero, 1, terms), rowptr, perm, "mul").index_select(0, rows)
-    alone = torch.where(zeros == 1, rest, 0)
-    return torch.where(is_zero, alone, torch.where(zeros == 0, rest / torch.where(is_zero, 1, terms), 0))
+    """For each term the product of its row's other terms: of those before it times those behind, without a division."""
+    rowptr, perm, sorted_rows = csr_from_coo(rows, like, rows)
+    ordered = terms.index_select(0, perm)
+    before = torch.arange(rows.size(0), device=rows.device) - rowptr.index_select(0, sorted_rows)
+    behind = rowptr.diff().index_select(0, sorted_rows) - 1 - before
+    others = _product_before(ordered, before) * _product_before(ordered.flip(0), behind.flip(0)).flip(0)
+    return torch.empty_like(others).index_copy(0, perm, others)
+
+
+def _product_before(terms: Tensor, place: Tensor) -> Tensor:
+    """The product of the terms before each one in its row, where it stands at `place`; doubles the reach each step."""
+    place = place.unsqueeze(1)
+    product = torch.where(place >= 1, _shifted(terms, 1), 1)
+    reach = 1
+    while reach < terms.size(0):
+        product = torch.where(place >= reach, product * _shifted(product, reach), product)
+        reach *= 2
+    return product
+
+
+def _shifted(terms: Tensor, places: int) -> Tensor:
+    return torch.cat([terms.new_ones((places, terms.size(1))), terms])[: terms.size(0)]
 
 
 def _as_matrix(rows: Tensor) -> Tensor:
@@ -167,20 +184,19 @@ def edge_dot_reference(a: Tensor, b: Tensor, rowptr: Tensor, col: Tensor) -> Ten
 def gather_segment_arg_reference(
     x: Tensor,
     rowptr: Tensor,
-    col: Tensor | None,
+    col: Tensor,
     weight: Tensor | None,
     self_weight: Tensor | None,
     reduce: str,
 ) -> Tensor:
     """The first place at which each row's max or min is reached; num_edges for the self term, -1 if empty."""
-    edges = torch.arange(x.size(0), device=x.device) if col is None else col
-    terms = x[edges] if weight is None else x[edges] * weight.view([-1] + [1] * (x.dim() - 1))
+    terms = x[col] if weight is None else x[col] * weight.view([-1] + [1] * (x.dim() - 1))
     arg = torch.full((rowptr.size(0) - 1, *x.shape[1:]), -1, dtype=rowptr.dtype, device=x.device)
     for row in range(rowptr.size(0) - 1):
         places = list(range(int(rowptr[row]), int(rowptr[row + 1])))
         values = list(terms[places])
         if self_weight is not None:
-            places, values = [*places, edges.size(0)], [*values, x[row] * self_weight[row]]
+            places, values = [*places, col.size(0)], [*values, x[row] * self_weight[row]]
         if values:
             stacked = torch.stack(values)
             best = (stacked.amax(0) if reduce == "max" else stacked.amin(0)).unsqueeze(0)
@@ -192,15 +208,18 @@ def gather_segment_arg_reference(
 def _fake_gather_segment_arg(
     x: Tensor,
     rowptr: Tensor,
-    col: Tensor | None,
+    col: Tensor,
     weight: Tensor | None,
     self_weight: Tensor | None,
     reduce: str,
 ) -> Tensor:
+    tensors = {"x": x, "rowptr": rowptr, "col": col, "weight": weight, "self_weight": self_weight}
+    same_device("gather_segment_arg", **tensors)
     return rowptr.new_empty((rowptr.size(0) - 1, *x.shape[1:]))
 
 
 def _fake_edge_dot(a: Tensor, b: Tensor, rowptr: Tensor, col: Tensor) -> Tensor:
+    same_device("edge_dot", a=a, b=b, rowptr=rowptr, col=col)
     return a.new_empty(col.size(0))
 
 

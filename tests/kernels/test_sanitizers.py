@@ -50,3 +50,24 @@ def test_kernels_are_clean(sanitizer: str, rounds: str, tmp_path: Path) -> None:
     done = subprocess.run([str(binary), rounds], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() == f"{rounds} rounds passed"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have one set of kernels")
+@pytest.mark.parametrize("source", PER_ISA)
+def test_no_function_is_shared_between_instruction_sets(source: str, tmp_path: Path) -> None:
+    """A weak symbol that two sets define would be linked once: AVX-512 code could run where there is none."""
+    command = [
+        "g++",
+        "-std=c++17",
+        "-O1",
+        "-march=x86-64-v4",
+        "-DGEOCOMPILE_ISA=avx512",
+        f"-I{ROOT / 'custom_ops'}",
+    ]
+    compiled = tmp_path / "kernel.o"
+    subprocess.run([*command, "-c", str(KERNELS / "cpu" / source), "-o", str(compiled)], check=True)
+    listed = subprocess.run(
+        ["nm", "-C", "--defined-only", str(compiled)], capture_output=True, text=True, check=True
+    )
+    weak = [line for line in listed.stdout.splitlines() if " W " in line or " V " in line]
+    assert [line for line in weak if "geocompile" in line and "::avx512::" not in line] == []

@@ -84,6 +84,25 @@ def cases() -> list[Case]:
     return [*_csr(), *_batch(), *_segment(), *_gather(), *_norm()]
 
 
+def gradient_cases() -> list[Case]:
+    """Cases of the operators that only gradients use: they have no ONNX form."""
+    found = []
+    for g in [*graphs(), *graphs(np.int32)[:2]]:
+        x = np.round(_values((g.num_nodes, 3), np.float64) * 2)  # rounded: full of ties
+        base = {"x": x, "rowptr": g.rowptr, "col": g.col}
+        for reduce in ("max", "min"):
+            weights = {
+                "weight": _values((g.num_edges,), np.float64),
+                "self_weight": _values((g.num_nodes,), np.float64),
+            }
+            for form, given in {"plain": dict.fromkeys(weights), "weight-self": weights}.items():
+                name = f"{reduce}-{form}-{g.name}-{g.col.dtype.name}"
+                found.append(Case("gather_segment_arg", name, {**base, **given, "reduce": reduce}))
+        matrices = {"a": x, "b": _values((g.num_nodes, 3), np.float64), "rowptr": g.rowptr, "col": g.col}
+        found.append(Case("edge_dot", f"{g.name}-{g.col.dtype.name}", matrices))
+    return found
+
+
 def _csr() -> Iterator[Case]:
     for index in (np.int64, np.int32):
         for g in graphs(index):

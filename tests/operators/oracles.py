@@ -68,6 +68,31 @@ def _reduce(rows: list[list[np.ndarray]], shape: tuple[int, ...], reduce: str) -
     return out
 
 
+def _gather_segment_arg(
+    x: np.ndarray,
+    rowptr: np.ndarray,
+    col: np.ndarray,
+    weight: np.ndarray | None,
+    self_weight: np.ndarray | None,
+    reduce: str,
+) -> tuple[np.ndarray, ...]:
+    sign = 1.0 if reduce == "max" else -1.0
+    arg = np.full((len(rowptr) - 1, *x.shape[1:]), -1, rowptr.dtype)
+    for i in range(len(arg)):
+        places = list(range(int(rowptr[i]), int(rowptr[i + 1])))
+        terms = [sign * x[col[p]] * (1.0 if weight is None else weight[p]) for p in places]
+        if self_weight is not None:
+            places, terms = [*places, len(col)], [*terms, sign * x[i] * self_weight[i]]
+        if terms:
+            arg[i] = np.array(places)[np.argmax(np.stack(terms), axis=0)]  # the first of equal ones
+    return (arg,)
+
+
+def _edge_dot(a: np.ndarray, b: np.ndarray, rowptr: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, ...]:
+    row = np.repeat(np.arange(len(rowptr) - 1), np.diff(rowptr))
+    return (np.array([a[i] @ b[j] for i, j in zip(row, col, strict=True)]),)
+
+
 def _gcn_norm(
     rowptr: np.ndarray,
     col: np.ndarray,

@@ -40,7 +40,8 @@ void gather_segment_reduce(const Call& call, Reduce reduce, bool weighted, bool 
   const Input x = call.input(0), rowptr = call.input(1), col = call.input(2);
   const std::optional<Input> weight = call.input_if(weighted, 3);
   const std::optional<Input> self_weight = call.input_if(with_self, weighted ? 4 : 3);
-  check_gather_segment_reduce(x.info(), rowptr.info(), col.info(), info(weight), info(self_weight));
+  check_gather_segment_reduce("gather_segment_reduce", x.info(), rowptr.info(), col.info(), info(weight),
+                              info(self_weight));
   run(call,
       GatherSegmentReduce{"gather_segment_reduce", "col", reduce, x.dtype(), rowptr.dtype(), rowptr.size(0) - 1,
                           x.size(0), col.size(0), x.info().row_size(), x.data(), rowptr.data(), col.data(),

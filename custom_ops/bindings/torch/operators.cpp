@@ -104,20 +104,15 @@ Tensor segment_reduce(const Tensor& src, const Tensor& rowptr, const std::option
 Tensor gather_segment_reduce(const Tensor& x, const Tensor& rowptr, const Tensor& col,
                              const std::optional<Tensor>& weight, const std::optional<Tensor>& self_weight,
                              const std::string& reduce) {
-  check_gather_segment_reduce(info("x", x), info("rowptr", rowptr), info("col", col), info("weight", weight),
-                              info("self_weight", self_weight));
+  check_gather_segment_reduce("gather_segment_reduce", info("x", x), info("rowptr", rowptr), info("col", col),
+                              info("weight", weight), info("self_weight", self_weight));
   return Gather("gather_segment_reduce", "col", x, rowptr, col, weight, self_weight, reduce).run();
 }
 
-Tensor gather_segment_arg(const Tensor& x, const Tensor& rowptr, const std::optional<Tensor>& col,
-                          const std::optional<Tensor>& weight, const std::optional<Tensor>& self_weight,
-                          const std::string& reduce) {
-  if (col) {
-    check_gather_segment_reduce(info("x", x), info("rowptr", rowptr), *info("col", col), info("weight", weight),
-                                info("self_weight", self_weight));
-  } else {
-    check_segment_reduce(info("x", x), info("rowptr", rowptr), std::nullopt);
-  }
+Tensor gather_segment_arg(const Tensor& x, const Tensor& rowptr, const Tensor& col, const std::optional<Tensor>& weight,
+                          const std::optional<Tensor>& self_weight, const std::string& reduce) {
+  check_gather_segment_reduce("gather_segment_arg", info("x", x), info("rowptr", rowptr), info("col", col),
+                              info("weight", weight), info("self_weight", self_weight));
   if (reduce != "max" && reduce != "min")
     throw std::invalid_argument("geocompile.gather_segment_arg: reduce must be 'max' or 'min', got '" + reduce + "'");
   Gather gather("gather_segment_arg", "col", x, rowptr, col, weight, self_weight, reduce);
@@ -172,7 +167,7 @@ STABLE_TORCH_LIBRARY(geocompile, m) {
       "gather_segment_reduce(Tensor x, Tensor rowptr, Tensor col, Tensor? weight=None, Tensor? self_weight=None, "
       "str reduce='sum') -> Tensor");
   m.def(
-      "gather_segment_arg(Tensor x, Tensor rowptr, Tensor? col, Tensor? weight, Tensor? self_weight, str reduce) -> "
+      "gather_segment_arg(Tensor x, Tensor rowptr, Tensor col, Tensor? weight, Tensor? self_weight, str reduce) -> "
       "Tensor");
   m.def("edge_dot(Tensor a, Tensor b, Tensor rowptr, Tensor col) -> Tensor");
   m.def(

@@ -25,6 +25,9 @@ inline DType dtype_of(const Tensor& tensor) {
     case ScalarType::Double: return DType::kFloat64;
     case ScalarType::Int: return DType::kInt32;
     case ScalarType::Long: return DType::kInt64;
+    case ScalarType::Half: return DType::kFloat16;
+    case ScalarType::BFloat16: return DType::kBFloat16;
+    case ScalarType::Bool: return DType::kBool;
     default: return DType::kOther;
   }
 }

@@ -32,9 +32,11 @@ struct Table {
 Table pick() {
 #ifdef GEOCOMPILE_X86
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                    __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     return GEOCOMPILE_TABLE(avx512);
   if (avx2) return GEOCOMPILE_TABLE(avx2);
 #endif

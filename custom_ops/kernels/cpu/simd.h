@@ -7,7 +7,8 @@
 
 #include "isa.h"
 
-namespace geocompile::cpu {
+// A namespace per instruction set: the linker must not hand one set's copy of a function to another's callers.
+namespace geocompile::cpu::GEOCOMPILE_ISA {
 
 template <class T, int kBytes>
 struct Vector {
@@ -68,4 +69,4 @@ struct Minimum {
   }
 };
 
-}  // namespace geocompile::cpu
+}  // namespace geocompile::cpu::GEOCOMPILE_ISA
