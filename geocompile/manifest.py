@@ -14,11 +14,11 @@ from typing import Any
 from geocompile.errors import BundleError
 from geocompile.exporters.program import TensorSpec
 from geocompile.fields import Fields
+from geocompile.manifest_checks import check_consistent
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 DTYPES = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
-ENGINE_SUFFIXES = (".onnx", ".ts", ".pt2", ".plan")
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Manifest:
         return asdict(self)
 
     def to_bytes(self) -> bytes:
-        """The text of `manifest.json`; equal manifests give equal bytes, so that a digest can pin them."""
-        return (json.dumps(self.to_json(), indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+        """The text of `manifest.json`, keys in their own order: that of an output dict is the model's."""
+        return (json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n").encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
@@ -133,7 +133,7 @@ class Manifest:
             geocompile=top.text("geocompile"),
             schema_version=top.integer("schema_version"),
         )
-        _check_consistent(manifest)
+        check_consistent(manifest)
         return manifest
 
 
@@ -163,7 +163,27 @@ def _tensor_spec(item: Fields) -> TensorSpec:
     dtype = item.text("dtype")
     if dtype not in DTYPES:
         raise item.error("dtype", f"must be one of {', '.join(DTYPES)}, got {dtype!r}")
-    return TensorSpec(item.text("name"), dtype, tuple(shape), item.text("index_of", "") or None)
+    return TensorSpec(item.text("name"), dtype, tuple(shape), _index_of(item, dtype, shape))
+
+
+def _index_of(item: Fields, dtype: str, shape: list[int | str]) -> str | tuple[str | None, ...] | None:
+    """A bound of all values, or one per row of dimension 0; whether it can be resolved, the manifest checks."""
+    bound = item.values.get("index_of")
+    if bound is None:
+        return None
+    if "int" not in dtype:
+        raise item.error("index_of", f"is for integers, and the dtype is {dtype!r}")
+    rows = bound if isinstance(bound, list) else [bound]
+    for row in rows:
+        if not isinstance(row, str) and not (row is None and rows is bound):
+            raise item.error("index_of", f"must be a string, null, or a list of these, got {bound!r}")
+    if rows is not bound:
+        return str(bound)
+    if not shape or shape[0] != len(rows):
+        raise item.error(
+            "index_of", f"has {len(rows)} entries, but dimension 0 is {shape[0] if shape else 'none'}"
+        )
+    return tuple(rows)
 
 
 def _is_dimension(size: object) -> bool:
@@ -192,69 +212,3 @@ def _file_record(item: Fields) -> FileRecord:
 
 def _tolerance(item: Fields) -> Tolerance:
     return Tolerance(item.number("atol"), item.number("rtol"))
-
-
-def _check_consistent(manifest: Manifest) -> None:
-    """Names are unique, paths stay inside the folder and are listed in `files`, the output structure fits."""
-    for kind, specs in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
-        if len({spec.name for spec in specs}) != len(specs):
-            raise BundleError(f"{MANIFEST_NAME}: '{kind}' has two entries of one name")
-    for path in manifest.files:
-        check_relative(path)
-    for engine in manifest.engines:
-        if not engine.file.endswith(ENGINE_SUFFIXES):
-            raise BundleError(
-                f"{MANIFEST_NAME}: engine file {engine.file!r} is none of {', '.join(ENGINE_SUFFIXES)}"
-            )
-        _check_listed(manifest, engine.paths, f"the {engine.target} engine")
-    for sample in manifest.samples:
-        if not sample.endswith(".safetensors"):
-            raise BundleError(
-                f"{MANIFEST_NAME}: sample {sample!r} is not .safetensors, and nothing pickled is opened"
-            )
-    _check_listed(manifest, manifest.samples, "samples")
-    _check_structure(manifest.output_structure, len(manifest.outputs), depth=0)
-
-
-def _check_listed(manifest: Manifest, paths: tuple[str, ...], owner: str) -> None:
-    for path in paths:
-        check_relative(path)
-        if path not in manifest.files:
-            raise BundleError(f"{MANIFEST_NAME}: {owner} names {path!r}, which is not listed under 'files'")
-
-
-def check_relative(path: str) -> None:
-    """Refuses a path that could leave the bundle: absolute, or with `..`, backslash, colon or control code.
-
-    Raises:
-        BundleError: The path is none of a bundle.
-    """
-    parts = path.split("/")
-    if (
-        any(part in ("", ".", "..") for part in parts)
-        or "\\" in path
-        or ":" in path
-        or not path.isprintable()
-    ):
-        raise BundleError(
-            f"{MANIFEST_NAME}: {path!r} is not a plain path inside the bundle: do not use this bundle"
-        )
-
-
-def _check_structure(node: object, outputs: int, depth: int) -> None:
-    structure = Fields(node, "output_structure")
-    kind = structure.text("kind")
-    if depth > 32:
-        raise structure.error("kind", "is nested more than 32 deep")
-    if kind == "tensor":
-        index = structure.integer("index")
-        if index >= outputs:
-            raise structure.error("index", f"must be below the number of outputs, {outputs}, got {index}")
-    elif kind in ("tuple", "list"):
-        for item in structure.array("items"):
-            _check_structure(item, outputs, depth + 1)
-    elif kind == "dict":
-        for item in structure.mapping("items").values():
-            _check_structure(item, outputs, depth + 1)
-    elif kind != "none":
-        raise structure.error("kind", f"must be tensor, tuple, list, dict or none, got {kind!r}")

@@ -67,7 +67,7 @@ class Bundle:
             device: The device that the engine was built for.
             num_threads: Threads that one call may use; None leaves it to the runtime.
             portable: ONNX only: runs the model without geocompile's operator library, by its function bodies
-                in standard operators; slower, and the index ranges are checked first.
+                in standard operators; slower.
 
         Raises:
             ValueError: The bundle has no such engine, or an option does not fit it.

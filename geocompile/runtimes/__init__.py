@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -39,8 +40,9 @@ def open_session(
             "pip install -U geocompile"
         )
     module, name = RUNTIMES[engine.target].split(":")
-    session_class = cast(type[Session], getattr(import_module(module), name))
-    return session_class(folder, manifest, engine, num_threads, portable)
+    session_class = cast(Callable[..., Session], getattr(import_module(module), name))
+    options = {"portable": True} if portable else {}
+    return session_class(folder, manifest, engine, num_threads, **options)
 
 
 __all__ = ["RUNTIMES", "Session", "open_session"]

@@ -26,10 +26,8 @@ class AotInductorSession(Session):
 
     native_kind: ClassVar[str] = "torch"
 
-    def __init__(
-        self, folder: Path, manifest: Manifest, engine: Engine, num_threads: int | None, portable: bool
-    ) -> None:
-        super().__init__(folder, manifest, engine, num_threads, portable)
+    def __init__(self, folder: Path, manifest: Manifest, engine: Engine, num_threads: int | None) -> None:
+        super().__init__(folder, manifest, engine, num_threads)
         self._torch = libtorch.import_torch(engine.target)
         path = folder / engine.file
         check_processor(path, engine.metadata)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from geocompile.exporters.program import TensorSpec
 from geocompile.manifest import Engine, Manifest
 from geocompile.runtimes import checks, tensors
+from geocompile.runtimes.indices import check_indices
 
 
 class Session(ABC):
@@ -32,18 +33,13 @@ class Session(ABC):
 
     native_kind: ClassVar[str]  # the tensors that `_run` takes and gives: "numpy" or "torch"
 
-    def __init__(
-        self, folder: Path, manifest: Manifest, engine: Engine, num_threads: int | None, portable: bool
-    ) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, engine: Engine, num_threads: int | None) -> None:
         self.target = engine.target
         self.device = engine.device
         self.inputs: tuple[TensorSpec, ...] = manifest.inputs
         self.outputs: tuple[TensorSpec, ...] = manifest.outputs
         self._structure = manifest.output_structure
         self._num_threads = num_threads
-        self._checks_indices = (
-            portable  # our operators check their indices, standard ones wrap or read astray
-        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the engine.
@@ -51,15 +47,14 @@ class Session(ABC):
         Raises:
             TypeError: An input is missing, unknown, no tensor, or of another dtype.
             ValueError: An input has another rank or size than the model's, or is not on the CPU.
-            IndexError: `portable` session only: an index is out of range.
+            IndexError: An index is out of range.
             RuntimeError: The engine refused the input; the message holds the operator's.
         """
         named = bind(self.inputs, args, kwargs)
         kind = tensors.common_kind(named)
         dimensions = checks.check_inputs(self.inputs, named)
         native = [tensors.convert(named[spec.name], self.native_kind) for spec in self.inputs]
-        if self._checks_indices:
-            checks.check_indices(self.inputs, native, dimensions)
+        check_indices(self.inputs, native, dimensions)
         results = [tensors.convert(value, kind) for value in self._checked_run(native)]
         return build_structure(self._structure, results)
 
@@ -123,6 +118,13 @@ def build_structure(structure: Mapping[str, Any], results: list[Any]) -> Any:
 
 
 def _own_message(text: str) -> str:
-    """Our operator's sentence where the runtime's text holds one, the first lines of that text where not."""
+    """Our operator's sentence where the runtime's text holds one, else the line of that text that says what failed.
+
+    TorchScript's interpreter tells where it was first and the reason last; elsewhere stack frames follow the reason.
+    """
     found = re.search(r"geocompile\.\w+: [^\n]*", text)
-    return found.group() if found else text.strip()[:1000]
+    if found:
+        return found.group()
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it gave no reason"]
+    reason = lines[-1] if "Traceback of TorchScript" in text else lines[0]
+    return reason[:1000]

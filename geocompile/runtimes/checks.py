@@ -1,11 +1,9 @@
-"""Checks of a session's inputs before the engine sees them: dtype, device, rank, sizes, index ranges."""
+"""Checks of a session's inputs before the engine sees them: dtype, device, rank, sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from geocompile.exporters.program import TensorSpec
 from geocompile.runtimes.tensors import dtype_name, kind_of
@@ -26,27 +24,6 @@ def check_inputs(specs: Sequence[TensorSpec], named: Mapping[str, Any]) -> dict[
         _check_dtype(spec, value)
         _check_shape(spec, tuple(value.shape), dimensions, owners)
     return dimensions
-
-
-def check_indices(specs: Sequence[TensorSpec], values: Sequence[Any], dimensions: Mapping[str, int]) -> None:
-    """Checks that the values of index inputs (`TensorSpec.index_of`) lie in [0, size of that dimension).
-
-    Raises:
-        IndexError: A value is outside; the message names the input, the value, its place and the valid range.
-    """
-    for spec, value in zip(specs, values, strict=True):
-        if spec.index_of is None or value.size == 0:
-            continue
-        size = dimensions[spec.index_of] if spec.index_of in dimensions else int(spec.index_of)
-        if value.min() >= 0 and value.max() < size:
-            continue
-        place = np.unravel_index(int(np.argmax((value < 0) | (value >= size))), value.shape)
-        where = ", ".join(str(int(i)) for i in place)
-        valid = f"valid are 0 to {size - 1}" if size else "no value is valid"
-        raise IndexError(
-            f"geocompile: input {spec.name!r} has the value {int(value[place])} at [{where}], "
-            f"{valid} ({spec.index_of} = {size})"
-        )
 
 
 def _check_storage(spec: TensorSpec, value: Any) -> None:

@@ -20,9 +20,14 @@ class OnnxSession(Session):
     native_kind: ClassVar[str] = "numpy"
 
     def __init__(
-        self, folder: Path, manifest: Manifest, engine: Engine, num_threads: int | None, portable: bool
+        self,
+        folder: Path,
+        manifest: Manifest,
+        engine: Engine,
+        num_threads: int | None,
+        portable: bool = False,
     ) -> None:
-        super().__init__(folder, manifest, engine, num_threads, portable)
+        super().__init__(folder, manifest, engine, num_threads)
         ort = _onnxruntime()
         options = ort.SessionOptions()
         options.log_severity_level = 4  # every failure is raised, printing it as well helps nobody

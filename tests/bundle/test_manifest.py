@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from geocompile.errors import BundleError
 from geocompile.exporters import TensorSpec
-from geocompile.manifest import Engine, FileRecord, Manifest, Tolerance, check_relative, default_tolerance
+from geocompile.manifest import Engine, FileRecord, Manifest, Tolerance, default_tolerance
+from geocompile.manifest_checks import check_relative
 
 HASH = "0" * 64
 MANIFEST = Manifest(
     model="GCN",
     inputs=(
         TensorSpec("x", "float32", ("num_nodes", 4)),
-        TensorSpec("batch", "int64", ("num_nodes",), "num_graphs"),
+        TensorSpec("batch", "int64", ("num_nodes",), "*"),
+        TensorSpec("edges", "int32", (2, "num_edges"), ("num_nodes", None)),
+        TensorSpec("kind", "int64", ("num_edges",), "10"),
     ),
     outputs=(TensorSpec("out", "float64", ("num_graphs", 2)),),
     output_structure={"kind": "list", "items": [{"kind": "tensor", "index": 0}, {"kind": "none"}]},
@@ -59,6 +63,20 @@ def test_equal_manifests_give_equal_bytes() -> None:
     assert Manifest.from_bytes(MANIFEST.to_bytes()).to_bytes() == MANIFEST.to_bytes()
 
 
+def test_keys_of_an_output_dict_keep_the_models_order() -> None:
+    items = {key: {"kind": "tensor", "index": 0} for key in ("z", "a", "m")}
+    structure = {"kind": "dict", "items": items}
+    again = Manifest.from_bytes(replace(MANIFEST, output_structure=structure).to_bytes())
+    assert list(again.output_structure["items"]) == ["z", "a", "m"]
+
+
+def test_index_bounds_survive_in_every_form() -> None:
+    written = [values["index_of"] for values in json.loads(MANIFEST.to_bytes())["inputs"]]
+    assert written == [None, "*", ["num_nodes", None], "10"]
+    again = Manifest.from_bytes(MANIFEST.to_bytes())
+    assert [spec.index_of for spec in again.inputs] == [None, "*", ("num_nodes", None), "10"]
+
+
 def test_unknown_fields_are_ignored() -> None:
     values = broken("later_field", [1])
     values["engines"][0]["later_field"] = 1
@@ -94,6 +112,29 @@ def test_newer_schema_names_the_version_that_reads_it() -> None:
         ("inputs/1/shape", [""], r"'inputs\[1\].shape'"),
         ("inputs/1/shape", [1.5], r"'inputs\[1\].shape'"),
         ("inputs/1/name", "x", "'inputs' has two entries of one name"),
+        (
+            "inputs/1/index_of",
+            "num_graphs",
+            r"'inputs\[1\].index_of' must be '\*', a number or a dimension of an input "
+            r"\(num_edges, num_nodes\), got 'num_graphs'",
+        ),
+        ("inputs/1/index_of", "", r"'inputs\[1\].index_of' must be .*, got ''"),
+        ("inputs/1/index_of", "-1", r"'inputs\[1\].index_of' must be .*, got '-1'"),
+        ("inputs/1/index_of", "\u0663", r"'inputs\[1\].index_of' must be"),
+        (
+            "inputs/1/index_of",
+            10,
+            r"'inputs\[1\].index_of' must be a string, null, or a list of these, got 10",
+        ),
+        ("inputs/2/index_of", ["*", 1], r"'inputs\[2\].index_of' must be a string, null, or a list of these"),
+        ("inputs/2/index_of", ["*", "rows"], r"'inputs\[2\].index_of' must be '\*', .*, got 'rows'"),
+        ("inputs/2/index_of", ["*"], r"'inputs\[2\].index_of' has 1 entries, but dimension 0 is 2"),
+        ("inputs/1/index_of", ["*"], r"'inputs\[1\].index_of' has 1 entries, but dimension 0 is num_nodes"),
+        (
+            "inputs/0/index_of",
+            "num_nodes",
+            r"'inputs\[0\].index_of' is for integers, and the dtype is 'float32'",
+        ),
         ("engines/0/file", None, r"'engines\[0\].file' must be a string, got null"),
         (
             "engines/0/file",
