@@ -29,6 +29,9 @@ from geocompile.layers.script_types import (
     render,
 )
 
+PREFIX = "_geo_"
+"""What the locals and helpers of the generated code begin with, so that no argument of a user's layer hides them."""
+
 
 class scripted_from_signatures:
     """A method that runs as written in eager and, for TorchScript, is the source that :func:`generate` writes."""
@@ -39,7 +42,8 @@ class scripted_from_signatures:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is not None:
-            return self.method.__get__(instance, owner)
+            # Not self.method.__get__: torch.compile of torch 2.10 cannot trace it.
+            return types.MethodType(self.method, instance)
         if owner is base_class(owner):
             return self.method  # the base class has nothing to generate from
         return generate(owner)[self.method.__name__]
@@ -82,10 +86,19 @@ class _Generator:
         self.calls = Calls(cls)
         self.kwargs: dict[str, Kwarg] = {k.name: k for k in propagate_kwargs(cls, self.hooks, self.calls)}
         self.typed: dict[str, Callable[..., Any]] = {}
+        self._refuse_reserved_names()
+
+    def _refuse_reserved_names(self) -> None:
+        for name in self.kwargs:
+            if name.startswith(PREFIX):
+                raise TypeError(
+                    f"geocompile.{self.cls.__name__}: argument {name} of propagate begins with {PREFIX}, which is "
+                    "kept for the TorchScript code that is generated; give it another name"
+                )
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         lines = [f"def propagate({self._signature()}):", *("    " + line for line in self._body())]
-        names = {**vars(typing), **_HELPERS, "check_edge_index": check_edge_index, "Tensor": Tensor}
+        names = {**vars(typing), **_HELPERS, "Tensor": Tensor}
         for kwarg in self.kwargs.values():
             names.update(names_in(kwarg.type))
         propagate = compile_source(self.cls, "propagate", "\n".join(lines) + "\n", names)
@@ -108,24 +121,29 @@ class _Generator:
 
     def _body(self) -> list[str]:
         lines = [
-            f"check_edge_index({self.cls.__name__!r}, edge_index)",
-            "i, j = ends(self.flow)",
-            "sizes = initial_sizes(size)",
+            f"_geo_check_edge_index({self.cls.__name__!r}, edge_index)",
+            "_geo_i, _geo_j = _geo_ends(self.flow)",
+            "_geo_sizes = _geo_initial_sizes(size)",
         ]
         if self.calls.size_is_list:
-            lines[-1] = "sizes = initial_sizes(None if size is None else (size[0], size[1]))"
+            lines[-1] = "_geo_sizes = _geo_initial_sizes(None if size is None else (size[0], size[1]))"
         lines += self._note_sizes()
         if self.hooks.is_identity or self.hooks.is_fused:
-            lines.append("rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count_at(sizes, i))")
+            lines.append(
+                "_geo_rowptr, _geo_col, _geo_perm = _geo_group_edges("
+                "edge_index[_geo_i], edge_index[_geo_j], _geo_count_at(_geo_sizes, _geo_i))"
+            )
         if self.hooks.is_identity:
-            source = self._end_of("x", "j", "x_j")
-            lines.append(f"out = gather_reduce({source}, rowptr, col, None, self.node_dim, self._reduce)")
+            source = self._end_of("x", "_geo_j", "x_j")
+            lines.append(
+                f"_geo_out = _geo_gather_reduce({source}, _geo_rowptr, _geo_col, None, self.node_dim, self._reduce)"
+            )
         elif self.hooks.is_fused:
-            lines.append(f"out = {self._call('message_and_aggregate')}")
+            lines.append(f"_geo_out = {self._call('message_and_aggregate')}")
         else:
-            lines.append(f"messages = {self._call('message')}")
-            lines.append(f"out = {self._call('aggregate', 'messages')}")
-        return [*lines, f"return {self._call('update', 'out')}"]
+            lines.append(f"_geo_messages = {self._call('message')}")
+            lines.append(f"_geo_out = {self._call('aggregate', '_geo_messages')}")
+        return [*lines, f"return {self._call('update', '_geo_out')}"]
 
     def _note_sizes(self) -> list[str]:
         lines: dict[str, None] = {}  # a set that keeps the order
@@ -133,10 +151,14 @@ class _Generator:
             name, kind = argument.base, self.kwargs[argument.base].type
             if is_pair(kind):
                 for end in (0, 1):
-                    lines[f"note_size({name!r}, sizes, {end}, {name}[{end}], self.node_dim)"] = None
+                    lines[self._note_size(name, str(end), f"{name}[{end}]")] = None
             elif kind is Tensor or is_optional_tensor(kind):
-                lines[f"note_size({name!r}, sizes, {argument.name[-1]}, {name}, self.node_dim)"] = None
+                lines[self._note_size(name, f"_geo_{argument.name[-1]}", name)] = None
         return list(lines)
+
+    @staticmethod
+    def _note_size(name: str, end: str, features: str) -> str:
+        return f"_geo_note_size({name!r}, _geo_sizes, {end}, {features}, self.node_dim)"
 
     def _call(self, hook: str, *first: str) -> str:
         """The call of a hook, on a copy with annotations where the user's own leaves out a type that is not Tensor."""
@@ -155,42 +177,46 @@ class _Generator:
         """The expression that a hook is given for one argument, and its type."""
         name = argument.name
         if name in ("size_i", "size_j", "dim_size"):
-            end = "j" if name == "size_j" else "i"
+            end = "_geo_j" if name == "size_j" else "_geo_i"
             if argument.annotation is not EMPTY and canonical(argument.annotation) == int | None:
-                return f"count_at(sizes, {end})", argument.annotation
-            return f"known_count({name!r}, sizes, {end})", int
+                return f"_geo_count_at(_geo_sizes, {end})", argument.annotation
+            return f"_geo_known_count({name!r}, _geo_sizes, {end})", int
         if name in self.hooks.special:
-            return _SPECIAL.get(name, (name, Tensor))
+            return _SPECIAL[name]
         kind = self.kwargs[argument.base].type
         if not argument.is_lifted or not (is_pair(kind) or kind is Tensor or is_optional_tensor(kind)):
             return argument.base, kind
-        end = name[-1]
+        end = f"_geo_{name[-1]}"
         at_end = f"edge_index[{end}], self.node_dim"
         if is_optional_tensor(argument.annotation) or (
             is_optional_tensor(kind) and argument.annotation is EMPTY
         ):
             base = argument.base
-            source = f"end_of({base}[0], {base}[1], {end})" if is_pair(kind) else base
-            return f"lift_optional({source}, {at_end})", OPTIONAL_TENSOR
-        return f"lift({self._end_of(argument.base, end, name)}, {at_end})", Tensor
+            source = f"_geo_end_of({base}[0], {base}[1], {end})" if is_pair(kind) else base
+            return f"_geo_lift_optional({source}, {at_end})", OPTIONAL_TENSOR
+        return f"_geo_lift({self._end_of(argument.base, end, name)}, {at_end})", Tensor
 
     def _end_of(self, base: str, end: str, asked: str) -> str:
         """The features ``base`` at one end, an error where they are None."""
         kind = self.kwargs[base].type
         if is_pair(kind):
-            return f"pick_end({asked!r}, {base}[0], {base}[1], {end})"
-        return f"pick_end({asked!r}, {base}, {base}, {end})" if is_optional_tensor(kind) else base
+            return f"_geo_pick_end({asked!r}, {base}[0], {base}[1], {end})"
+        return f"_geo_pick_end({asked!r}, {base}, {base}, {end})" if is_optional_tensor(kind) else base
 
 
 _HELPERS: dict[str, Callable[..., Any]] = {
-    name: function
-    for name, function in vars(propagation).items()
-    if isinstance(function, types.FunctionType) and function.__module__ == propagation.__name__
+    PREFIX + name: function
+    for name, function in {**vars(propagation), "check_edge_index": check_edge_index}.items()
+    if isinstance(function, types.FunctionType) and function.__module__.startswith("geocompile.layers")
 }
 _SPECIAL = {
-    "edge_index_i": ("edge_index[i]", Tensor),
-    "edge_index_j": ("edge_index[j]", Tensor),
-    "index": ("edge_index[i]", Tensor),
+    "edge_index": ("edge_index", Tensor),
+    "edge_index_i": ("edge_index[_geo_i]", Tensor),
+    "edge_index_j": ("edge_index[_geo_j]", Tensor),
+    "index": ("edge_index[_geo_i]", Tensor),
     "ptr": ("None", OPTIONAL_TENSOR),
-    "size": ("sizes", list[int | None]),
+    "size": ("_geo_sizes", list[int | None]),
+    "rowptr": ("_geo_rowptr", Tensor),
+    "col": ("_geo_col", Tensor),
+    "perm": ("_geo_perm", Tensor),
 }

@@ -55,6 +55,8 @@ CASES = {
     "own aggregate": Case(lambda m: m.OwnAggregate()),
     "fused": Case(lambda m: m.Fused()),
     "fused, message overridden": Case(lambda m: m.FusedThenOverridden()),
+    "named like locals": Case(lambda m: m.NamedLikeLocals(), edge_values),
+    "named like helpers": Case(lambda m: m.NamedLikeHelpers(), edge_values),
     "network": Case(lambda m: m.Network(), edge_values),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -93,7 +95,11 @@ def pyg_layers(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("case", [c for name, c in CASES.items() if name != "several calls"])
+NOT_PYGS = ("several calls", "named like locals", "named like helpers")
+"""PyG wants the same arguments in every call, and its generated code overwrites arguments that are named i, j, ..."""
+
+
+@pytest.mark.parametrize("case", [c for name, c in CASES.items() if name not in NOT_PYGS])
 def test_it_computes_what_the_same_class_on_pygs_base_computes(case: Case, pyg_layers: ModuleType) -> None:
     ours, theirs = case.make(user_layers).double(), case.make(pyg_layers).double()
     theirs.load_state_dict(ours.state_dict())
@@ -103,7 +109,6 @@ def test_it_computes_what_the_same_class_on_pygs_base_computes(case: Case, pyg_l
 
 
 def test_calls_with_different_arguments_each_use_their_own() -> None:
-    """PyG's propagate wants the same arguments in every call, so that it is no oracle here."""
     x, edge_index, edge_attr = inputs_of(CASES["several calls"])
     adjacency = torch.zeros(6, 6, dtype=torch.float64).index_put(
         (edge_index[0], edge_index[1]), torch.ones(14, dtype=torch.float64), accumulate=True
@@ -113,6 +118,15 @@ def test_calls_with_different_arguments_each_use_their_own() -> None:
     first = torch.zeros_like(x).index_add(0, edge_index[0], messages) / count
     expected = adjacency @ (first + x) / count
     torch.testing.assert_close(user_layers.SeveralCalls()(x, edge_index, edge_attr), expected)
+
+
+def test_arguments_named_like_locals_are_all_used_as_given() -> None:
+    x, edge_index, w = inputs_of(CASES["named like locals"])
+    factor = w + (2 * w) ** 2 + (3 * w) ** 3 + (4 * w) ** 4 + (5 * w) ** 5 + (6 * w) ** 6
+    expected = torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]] * factor[:, None]) * 7 + 8
+    layer = user_layers.NamedLikeLocals()
+    torch.testing.assert_close(layer(x, edge_index, w), expected)
+    torch.testing.assert_close(torch.jit.script(layer)(x, edge_index, w), expected)
 
 
 @every_case
@@ -222,6 +236,27 @@ def test_one_name_with_two_types_is_refused_by_name() -> None:
         TypeError, match=r"Both: argument x of propagate is Tensor and Tuple\[Tensor, Tensor\]"
     ):
         torch.jit.script(Both())
+
+
+def test_an_argument_with_the_prefix_of_generated_code_is_refused_by_name() -> None:
+    class Intruder(MessagePassing):
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            return self.propagate(edge_index, x=x, _geo_out=x)
+
+        def update(self, inputs: Tensor, _geo_out: Tensor) -> Tensor:
+            return inputs + _geo_out
+
+    with pytest.raises(TypeError, match="Intruder: argument _geo_out of propagate begins with _geo_"):
+        torch.jit.script(Intruder())
+
+
+def test_every_local_of_the_generated_code_has_the_prefix() -> None:
+    for layer in (user_layers.Plain, user_layers.Fused, user_layers.NamedLikeHelpers, user_layers.Bipartite):
+        code = layer.propagate.__code__
+        parameters = set(code.co_varnames[: code.co_argcount])
+        names = (set(code.co_varnames) - parameters) | (set(code.co_names) & set(layer.propagate.__globals__))
+        assert {name for name in names if not name.startswith("_geo_")} == set()
+        assert "_geo_out" in names
 
 
 def test_a_hook_without_named_arguments_is_refused() -> None:

@@ -201,3 +201,81 @@ class Network(torch.nn.Module):
         for conv in self.convs:
             x = conv(x, edge_index).relu()
         return self.same(self.weighted(x, edge_index, edge_weight), edge_index)
+
+
+class NamedLikeLocals(MessagePassing):
+    """Arguments with the names that generated code might use; every one of them counts."""
+
+    def forward(self, x, edge_index, w):
+        return self.propagate(
+            edge_index,
+            x=x,
+            i=w,
+            j=2 * w,
+            sizes=3 * w,
+            rowptr=4 * w,
+            col=5 * w,
+            perm=6 * w,
+            messages=7.0,
+            out=8.0,
+        )
+
+    def message(self, x_j, i, j, sizes, rowptr, col, perm):
+        return x_j * (i + j**2 + sizes**3 + rowptr**4 + col**5 + perm**6).view(-1, 1)
+
+    def update(self, inputs, messages: float, out: float):
+        return inputs * messages + out
+
+
+class NamedLikeHelpers(MessagePassing):
+    """The same for functions; ``lift`` and ``pick_end`` are node features too."""
+
+    def forward(self, x, edge_index, w):
+        return self.propagate(
+            edge_index,
+            x=x,
+            lift=2 * x,
+            pick_end=(3 * x, 4 * x),
+            ends=w,
+            initial_sizes=2 * w,
+            note_size=3 * w,
+            count_at=4.0,
+            known_count=5.0,
+            end_of=6.0,
+            lift_optional=7.0,
+            gather_reduce=8.0,
+            group_edges=9.0,
+            reduce_messages=10.0,
+            check_edge_index=11.0,
+        )
+
+    def message(
+        self,
+        x_i,
+        x_j,
+        lift_j,
+        pick_end_i,
+        ends,
+        initial_sizes,
+        note_size,
+        dim_size,
+        count_at: float,
+        known_count: float,
+    ):
+        return x_i + x_j * lift_j * pick_end_i * (
+            ends + initial_sizes**2 + note_size**3 + count_at - known_count * dim_size
+        ).view(-1, 1)
+
+    def update(
+        self,
+        inputs,
+        end_of: float,
+        lift_optional: float,
+        gather_reduce: float,
+        group_edges: float,
+        reduce_messages: float,
+        check_edge_index: float,
+    ):
+        return (
+            inputs * end_of + lift_optional * gather_reduce - group_edges * reduce_messages**check_edge_index
+        )
