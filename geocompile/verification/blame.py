@@ -7,7 +7,7 @@ import torch
 
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes import run_passes
-from geocompile.verification.drawing import Array
+from geocompile.verification.inputs import Array
 from geocompile.verification.judged import Judged
 from geocompile.verification.reference import Reference
 from geocompile.verification.report import Report

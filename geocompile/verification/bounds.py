@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geocompile.verification.drawing import Array, InputSpec
+from geocompile.verification.inputs import Array, InputSpec
 from geocompile.verification.reference import Truth
 
 MULTIPLE = 4.0
@@ -106,7 +106,7 @@ def longest_sum(specs: Sequence[InputSpec], inputs: Mapping[str, Array], reduced
             array.size
             and array.ndim
             and array.dtype.kind == "i"
-            and (spec.index_of is not None or array.ndim == 1)
+            and (spec.index_of is not None or array.ndim == 1 or array.shape[0] == 2)
         ):
             rows = array.reshape(-1, array.shape[-1])
             longest = max(longest, *(int(np.unique(row, return_counts=True)[1].max()) for row in rows))

@@ -14,8 +14,8 @@ except ImportError as error:
 
 from geocompile.progress import Progress, or_silent
 from geocompile.verification import bounds
-from geocompile.verification.drawing import Array
 from geocompile.verification.engines import check_engine, list_engines
+from geocompile.verification.inputs import Array
 from geocompile.verification.judged import Judged
 from geocompile.verification.reference import Reference
 from geocompile.verification.report import Report

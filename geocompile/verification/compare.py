@@ -3,7 +3,7 @@
 import numpy as np
 
 from geocompile.verification.bounds import Bound, as_columns
-from geocompile.verification.drawing import Array
+from geocompile.verification.inputs import Array
 from geocompile.verification.reference import Truth
 from geocompile.verification.report import OutputCheck
 

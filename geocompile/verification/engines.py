@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geocompile.errors import MissingRuntimeError
-from geocompile.verification.drawing import Array
+from geocompile.verification.inputs import Array
 from geocompile.verification.report import EngineCheck, GraphCheck, OutputCheck, first_line
 from geocompile.verification.structure import flatten
 from geocompile.verification.suite import Graph

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from geocompile.verification import bounds
 from geocompile.verification.compare import compare
-from geocompile.verification.drawing import Array
+from geocompile.verification.inputs import Array
 from geocompile.verification.reference import Reference, Truth
 from geocompile.verification.report import GraphInfo, OutputCheck, first_line
 from geocompile.verification.suite import Graph

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from geocompile.verification.drawing import Array
+from geocompile.verification.inputs import Array
 from geocompile.verification.report import first_line
 from geocompile.verification.structure import flatten
 

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geocompile.verification.drawing import Array, InputSpec, Structure, Wanted, draw, is_batch, is_edge_list
+from geocompile.verification.drawing import Structure, Wanted, draw
+from geocompile.verification.inputs import (
+    NUM_GRAPHS,
+    Array,
+    InputSpec,
+    Meanings,
+    is_batch,
+    read_meanings,
+    symbolic_sizes,
+)
 
-NODES, EDGES = (
-    400,
-    4000,
-)  # derived graphs that need not be large are cut to this, so that a suite takes seconds
+NODES, EDGES = 400, 4000  # graphs that need not be large are cut to this, so that a suite takes seconds
 
 
 def _larger(count: int, small: int) -> int:
@@ -60,7 +66,7 @@ CASES = (
     ),
     Case("duplicate edges", edges=lambda e: max(4, min(e, EDGES)), structure="duplicates"),
     Case("one node", nodes=lambda n: 1, edges=lambda e: 0, graphs=1),
-    Case("one node, self-loops", nodes=lambda n: 1, edges=lambda e: 2, graphs=1),
+    Case("one node, self-loops", nodes=lambda n: 1, edges=lambda e: 2, structure="self-loops", graphs=1),
     Case("zero nodes", nodes=lambda n: 0, edges=lambda e: 0, graphs=0),
     Case("several graphs", nodes=lambda n: max(16, min(n, NODES)), graphs=5),
     Case("several graphs, one empty", nodes=lambda n: max(16, min(n, NODES)), graphs=5, empty_graph=True),
@@ -101,49 +107,32 @@ def make_suite(specs: Sequence[InputSpec], examples: Sequence[Mapping[str, Array
 
 @dataclass(frozen=True)
 class Roles:
-    """What the symbolic dimensions stand for, and their sizes in the example."""
+    """What the inputs mean, and whether they form a batch of how many graphs."""
 
-    nodes: Mapping[str, int]
-    edges: Mapping[str, int]
+    meanings: Meanings
     graphs: int
     batched: bool
-    edge_lists: bool
 
     @staticmethod
     def of(specs: Sequence[InputSpec], example: Mapping[str, Array]) -> "Roles":
-        """Read the roles: an edge dimension is one of an index tensor, every other dimension counts nodes."""
-        sizes = {
-            name: example[spec.name].shape[axis]
-            for spec in specs
-            for axis, name in enumerate(spec.shape)
-            if isinstance(name, str)
-        }
-        index_specs = [spec for spec in specs if spec.index_of is not None and not is_batch(spec)]
-        edges = {name for spec in index_specs for name in spec.shape if isinstance(name, str)}
-        edges -= {spec.index_of for spec in specs}
+        """Read the roles from the descriptions of the inputs and an example."""
         batches = [example[spec.name] for spec in specs if is_batch(spec)]
+        sizes = symbolic_sizes(specs, example)
         seen = max((int(batch.max()) + 1 for batch in batches if batch.size), default=1)
-        return Roles(
-            nodes={name: size for name, size in sizes.items() if name not in edges and name != "num_graphs"},
-            edges={name: size for name, size in sizes.items() if name in edges},
-            graphs=sizes.get("num_graphs", seen),
-            batched=bool(batches) or "num_graphs" in sizes,
-            edge_lists=any(is_edge_list(spec) for spec in specs),
-        )
+        graphs = sizes.get(NUM_GRAPHS, seen)
+        return Roles(read_meanings(specs, example), graphs, bool(batches) or NUM_GRAPHS in sizes)
 
     def refuses(self, case: Case) -> str:
         """Why a case cannot be drawn for these inputs; empty where it can."""
+        has_edge_list = not self.meanings.no_edge_list
         resized = case.nodes(7) != 7 or case.nodes(9) != 9
         rewired = case.edges(7) != 7 or case.edges(9) != 9
-        if (
-            not self.edge_lists
-            and not self.edges
-            and (case.structure != "random" or (rewired and not resized))
-        ):
-            return "the model has no edge list"
-        if self.edge_lists and not self.edges and rewired:
+        only_edges = rewired and not resized and not self.meanings.edges
+        if not has_edge_list and (case.structure != "random" or only_edges):
+            return self.meanings.no_edge_list
+        if has_edge_list and not self.meanings.edges and rewired:
             return "the number of edges is fixed"
-        if not self.nodes and resized:
+        if not self.meanings.nodes and resized:
             return "the number of nodes is fixed"
         if case.graphs is not None and case.graphs > 1 and not self.batched:
             return "the model has no batch vector"
@@ -154,9 +143,9 @@ class Roles:
     ) -> Graph:
         """Draw a case; `attempt` tells redraws apart."""
         graphs = self.graphs if case.graphs is None else case.graphs
-        sizes = {name: case.nodes(size) for name, size in self.nodes.items()}
-        sizes |= {name: case.edges(size) for name, size in self.edges.items()} | {"num_graphs": graphs}
+        sizes = {name: case.nodes(size) for name, size in self.meanings.nodes.items()}
+        sizes |= {name: case.edges(size) for name, size in self.meanings.edges.items()} | {NUM_GRAPHS: graphs}
         wanted = Wanted(sizes, case.structure, graphs, case.empty_graph)
         rng = np.random.default_rng([seed, attempt, zlib.crc32(case.name.encode())])
-        inputs = draw(specs, example, wanted, rng)
+        inputs = draw(specs, self.meanings.inputs, example, wanted, rng)
         return Graph(case.name, inputs, lambda again: self.graph(specs, example, case, seed, again))
