@@ -74,7 +74,7 @@ def _expm1_below_one(x: Any, number: _Number) -> Any:
 
 
 def _log1p(x: Any, number: _Number) -> Any:
-    """log(u) x / (u - 1) with u = 1 + x as rounded: the error of u cancels (Kahan, in the manual of the HP-15C, 1982)."""
+    """log(u) x / (u - 1) with u = 1 + x as rounded: the error of u cancels (Kahan 1982)."""
     u = _op.Add(x, number(1))
     rounded = _op.Sub(u, number(1))
     corrected = _op.Where(_op.Equal(rounded, number(0)), x, _op.Mul(_op.Log(u), _op.Div(x, rounded)))

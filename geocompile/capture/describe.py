@@ -32,7 +32,9 @@ class Names:
         named = sympy.simplify(expression.xreplace(self._names))
         return int(named) if named.is_Integer else str(named).replace(" ", "")
 
-    def spec(self, name: str, value: Tensor, index_of: str | None = None) -> TensorSpec:
+    def spec(
+        self, name: str, value: Tensor, index_of: str | tuple[str | None, ...] | None = None
+    ) -> TensorSpec:
         shape = tuple(self.size(size, f"{name}_dim{k}") for k, size in enumerate(value.shape))
         return TensorSpec(name, str(value.dtype).removeprefix("torch."), shape, index_of)
 

@@ -10,85 +10,126 @@ from torch import Tensor
 from torch.fx import Node
 
 from geocompile.capture.describe import Names
+from geocompile.capture.index_views import View, carried
 
-_aten = torch.ops.aten
-# operators that hand the values of their first argument on, at most moved around
-_PASS_THROUGH = {
-    "select.int", "slice.Tensor", "view.default", "reshape.default", "unsqueeze.default", "squeeze.default",
-    "squeeze.dim", "to.dtype", "to.device", "to.dtype_layout", "_to_copy.default", "contiguous.default",
-    "clone.default",
-    "detach.default", "alias.default", "expand.default", "expand_as.default", "flatten.using_ints", "t.default",
-    "transpose.int", "permute.default", "unbind.int", "split.Tensor", "chunk.default", "index_select.default",
-    "flip.default", "lift_fresh_copy.default",
-}  # fmt: skip
-# operator -> (position of the index argument, size that bounds it)
-_Bound = Callable[[tuple[Any, ...]], Any]
-_BOUNDS: dict[str, tuple[int, _Bound]] = {
+IndexOf = str | tuple[str | None, ...] | None
+"""See `TensorSpec.index_of`."""
+
+NOT_NEGATIVE = "*"
+_MAX_CELLS = 64  # rows and columns of an input that are told apart
+_Size = Callable[[tuple[Any, ...]], Any]
+
+
+def _indexed_size(args: tuple[Any, ...]) -> Any:
+    return _shape(args[0])[args[1]]
+
+
+# operator -> (position of the index argument, size that bounds it; None where it must only not be negative)
+_BOUNDS: dict[str, tuple[int, _Size]] = {
     "geocompile.csr_from_coo.default": (0, lambda args: _shape(args[1])[0]),
+    "geocompile.batch_ptr.default": (0, lambda args: None),
     "geocompile.gather_segment_reduce.default": (2, lambda args: _shape(args[0])[0]),
     "geocompile.gcn_norm.default": (1, lambda args: _shape(args[0])[0] - 1),
-    "aten.index_select.default": (2, lambda args: _shape(args[0])[args[1]]),
-    "aten.gather.default": (2, lambda args: _shape(args[0])[args[1]]),
-    "aten.index_add.default": (2, lambda args: _shape(args[0])[args[1]]),
-    "aten.scatter_add.default": (2, lambda args: _shape(args[0])[args[1]]),
-    "aten.scatter_reduce.two": (2, lambda args: _shape(args[0])[args[1]]),
     "aten.embedding.default": (1, lambda args: _shape(args[0])[0]),
-}
+    **{
+        f"aten.{name}": (2, _indexed_size)
+        for name in (
+            "index_select.default", "index_add.default", "index_copy.default", "index_reduce.default",
+            "index_fill.int_Scalar", "index_fill.int_Tensor", "gather.default", "scatter.src", "scatter.value",
+            "scatter_add.default", "scatter_reduce.two",
+        )
+    },
+}  # fmt: skip
 
 
-def index_of(node: Node, names: Names, dimensions: Collection[str]) -> str | None:
-    """The dimension whose size bounds the values of the input `node`, e.g. `num_nodes` for `edge_index`.
+def index_of(node: Node, names: Names, dimensions: Collection[str]) -> IndexOf:
+    """The bound of the values of the input `node`, e.g. `num_nodes` for `edge_index`; a tuple where rows differ.
 
-    The input's values are followed through operators that only move them (select, slice, view, cast, ...) and
-    through the sorting of `csr_from_coo`, to every operator that uses them as an index; the size indexed there is the
-    bound, if it is one of `dimensions` (those of the inputs) or a number. An input that reaches two different sizes
-    (the two rows of a bipartite `edge_index`) gets None: there the operators' own checks decide.
+    The input's values are followed through operators that only move them (select, stack, cat, sort, ...) to every
+    operator that uses all of a row as an index: eager itself refuses a value that is too large there, so that the
+    size indexed bounds the row. A part of a row that is used (masked, sliced, by `where`) says nothing about the rest:
+    it may be padding. The one exception are self-loops that are removed. A size that is neither one of `dimensions`
+    nor a number, or differs between uses, leaves `"*"`: any number that is not negative.
     """
     value = node.meta["val"]
-    if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32):
+    if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32) or value.dim() == 0:
         return None
-    found: set[str] = set()
-    seen: set[Node] = set()
-    pending = [node]
+    rows = _told_apart(value, 0) if value.dim() > 1 else 1
+    cols = _told_apart(value, 1) if value.dim() > 1 else 1
+    found = _uses(
+        node, View(tuple(range(rows)), tuple(range(cols)), 0 if rows > 1 else None, _col_axis(cols)), names
+    )
+    bounds = tuple(
+        _common([_bound(found.get((row, col), set()), dimensions) for col in range(cols)])
+        for row in range(rows)
+    )
+    return bounds if len(set(bounds)) > 1 else bounds[0]
+
+
+def _told_apart(value: Tensor, axis: int) -> int:
+    size = value.shape[axis]
+    return size if isinstance(size, int) and 1 <= size <= _MAX_CELLS else 1
+
+
+def _col_axis(cols: int) -> int | None:
+    return 1 if cols > 1 else None
+
+
+def _uses(node: Node, whole: View, names: Names) -> dict[tuple[int, int], set[str]]:
+    """Row and column of the input -> the sizes that they index."""
+    found: dict[tuple[int, int], set[str]] = {}
+    pending = [(node, whole)]
+    seen: set[tuple[Node, View]] = set()
     while pending:
-        source = pending.pop()
-        if source in seen:
+        source, view = pending.pop()
+        if (source, view) in seen:
             continue
-        seen.add(source)
+        seen.add((source, view))
         for user in source.users:
             if user.op == "call_function":
-                found |= _bounds(source, user, names)
-                pending += _carriers(source, user)
-    bound = found.pop() if len(found) == 1 else ""
-    return bound if bound in dimensions or bound.isdecimal() else None
+                for cell in view.cells():
+                    found.setdefault(cell, set()).update(_sizes(source, user, names))
+                pending += carried(source, view, user)
+    return found
 
 
-def _bounds(source: Node, user: Node, names: Names) -> set[str]:
+def _bound(sizes: set[str], dimensions: Collection[str]) -> str | None:
+    """One bound that all uses imply."""
+    if not sizes:
+        return None
+    numbers = [int(size) for size in sizes if size.isdecimal()]
+    named = [size for size in sizes if size in dimensions]
+    if named:
+        return named[0] if len(named) == 1 and not numbers else NOT_NEGATIVE
+    return str(min(numbers)) if numbers else NOT_NEGATIVE
+
+
+def _common(bounds: list[str | None]) -> str | None:
+    """The bound of a row whose columns have these."""
+    if None in bounds:
+        return None
+    return bounds[0] if len(set(bounds)) == 1 else NOT_NEGATIVE
+
+
+def _sizes(source: Node, user: Node, names: Names) -> set[str]:
+    """The sizes that `user` indexes with `source`; `"*"` where it only asks for numbers that are not negative."""
     target = str(user.target)
-    if target == "aten.index.Tensor":
-        shape = _shape(user.args[0])
-        positions = [k for k, index in enumerate(user.args[1]) if index is source]  # type: ignore[arg-type]
-        return {str(names.size(shape[k], "")) for k in positions}
+    if target in ("aten.index.Tensor", "aten.index_put.default"):
+        shape, indices = _shape(user.args[0]), user.args[1]
+        positions = [k for k, index in enumerate(indices) if index is source]  # type: ignore[arg-type]
+        return {str(names.size(shape[k], NOT_NEGATIVE)) for k in positions} if _are_plain(indices) else set()
     if target not in _BOUNDS:
         return set()
-    position, bound = _BOUNDS[target]
+    position, size_of = _BOUNDS[target]
     if len(user.args) <= position or user.args[position] is not source:
         return set()
-    return {str(names.size(bound(user.args), ""))}
+    size = size_of(user.args)
+    return {NOT_NEGATIVE if size is None else str(names.size(size, NOT_NEGATIVE))}
 
 
-def _carriers(source: Node, user: Node) -> list[Node]:
-    """The nodes after `user` that hold the same values as `source`."""
-    target = str(user.target).removeprefix("aten.")
-    if target in _PASS_THROUGH and user.args[0] is source:
-        return [user]
-    if target == "cat.default" and source in user.args[0]:  # type: ignore[operator]
-        return [user]  # edge_index with loops appended, two edge lists joined
-    if target == "geocompile.csr_from_coo.default" and len(user.args) > 2 and user.args[2] is source:
-        return [item for item in user.users if item.args[1] == 2]
-    if "getitem" in str(user.target) and str(source.target).removeprefix("aten.") in _PASS_THROUGH:
-        return [user]
-    return []
+def _are_plain(indices: Any) -> bool:
+    """Whether each index stands for one dimension (a mask stands for as many as it has)."""
+    return all(index is None or index.meta["val"].dtype != torch.bool for index in indices)
 
 
 def _shape(node: Any) -> Any:

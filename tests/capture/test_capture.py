@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from geocompile.capture import capture
-from geocompile.custom_ops.operators import csr_from_coo, gather_segment_reduce
 from geocompile.examples import normalize_examples
 from geocompile.exporters.program import CapturedProgram, TensorSpec
 from tests.exporters.models import GCN, SIZES, graph, inputs_of
@@ -22,7 +21,7 @@ def test_names_of_one_example_tell_what_varies() -> None:
     assert program.inputs == (
         TensorSpec("x", "float32", ("num_nodes", 8)),
         TensorSpec("edge_index", "int64", (2, "num_edges"), index_of="num_nodes"),
-        TensorSpec("batch", "int64", ("num_nodes",)),
+        TensorSpec("batch", "int64", ("num_nodes",), index_of="*"),
     )
     assert program.outputs == (TensorSpec("output", "float32", ("num_graphs", 4)),)
     assert program.model_name == "GCN"
@@ -92,20 +91,6 @@ def test_tuple_outputs_are_numbered() -> None:
     assert [spec.name for spec in captured(Pair(), (torch.randn(3, 2),)).outputs] == ["output_0", "output_1"]
 
 
-class Bipartite(nn.Module):
-    def forward(self, x_src: Tensor, x_dst: Tensor, edge_index: Tensor) -> Tensor:
-        rowptr, _, col = csr_from_coo(edge_index[1], x_dst, edge_index[0])
-        return gather_segment_reduce(x_src, rowptr, col)
-
-
-def test_index_into_two_different_sizes_has_no_single_bound() -> None:
-    program = captured(
-        Bipartite(), (torch.randn(5, 2), torch.randn(3, 2), torch.zeros(2, 4, dtype=torch.int64))
-    )
-    assert [spec.shape[0] for spec in program.inputs] == ["x_src_dim0", "x_dst_dim0", 2]
-    assert program.inputs[2].index_of is None
-
-
 class Lookup(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -121,16 +106,6 @@ class Lookup(nn.Module):
 def test_indices_are_followed_through_casts_and_joins() -> None:
     program = captured(Lookup(), (torch.zeros(5, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)))
     assert [spec.index_of for spec in program.inputs] == ["10", "num_nodes"]
-
-
-def test_index_into_something_longer_than_any_input_has_no_bound() -> None:
-    class Rows(nn.Module):
-        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-            padded = torch.cat([x, x.new_zeros(1, 8)])
-            return padded[edge_index[0]]
-
-    program = captured(Rows(), tuple(inputs_of(["x", "edge_index"], 6, 9)))
-    assert program.inputs[1].index_of is None
 
 
 def test_optional_input_that_is_never_given_vanishes() -> None:
