@@ -42,8 +42,8 @@ class scripted_from_signatures:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is not None:
-            # Not self.method.__get__: torch.compile of torch 2.10 cannot trace it.
-            return types.MethodType(self.method, instance)
+            # Neither self.method.__get__ (torch 2.10) nor types.MethodType (2.13): torch.compile cannot trace them.
+            return functools.partial(self.method, instance)
         if owner is base_class(owner):
             return self.method  # the base class has nothing to generate from
         return generate(owner)[self.method.__name__]
