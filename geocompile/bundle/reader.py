@@ -82,7 +82,7 @@ class Bundle:
         """The golden inputs and outputs (of eager), by name, as numpy arrays.
 
         Raises:
-            BundleError: A sample is not readable, or lacks a tensor of the model.
+            BundleError: A sample is missing or not readable, or lacks a tensor of the model.
         """
         return [read_sample(self.path, name, self.manifest) for name in self.manifest.samples]
 

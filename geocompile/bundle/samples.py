@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from geocompile.errors import BundleError
 from geocompile.exporters.program import TensorSpec
@@ -23,17 +23,20 @@ def write_sample(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, An
     tensors = {f"in.{name}": _as_array(value) for name, value in inputs.items()}
     tensors |= {f"out.{name}": _as_array(value) for name, value in outputs.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path)
+    path.write_bytes(save(tensors))  # not save_file, whose error on a full disk is no OSError
 
 
 def read_sample(folder: Path, name: str, manifest: Manifest) -> tuple[Tensors, Tensors]:
     """Reads one sample as `(inputs, outputs)` in the manifest's order.
 
     Raises:
-        BundleError: The file is no safetensors file, or lacks a tensor of the model.
+        BundleError: The file is missing, no safetensors file, or lacks a tensor of the model.
     """
     try:
         tensors = load_file(folder / name)
+    except FileNotFoundError:
+        again = "copy the whole bundle again, or compile anew"
+        raise BundleError(f"{folder}: the sample {name!r} of the bundle is missing: {again}") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise BundleError(
             f"{folder / name} is not a readable safetensors file ({error}): compile anew"

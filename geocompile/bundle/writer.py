@@ -17,6 +17,7 @@ from geocompile.bundle.reader import Bundle
 from geocompile.bundle.runners import write_runners
 from geocompile.bundle.samples import write_sample
 from geocompile.bundle.staging import StagingFolder
+from geocompile.bundle.writing import cannot_write, is_no_room, writing
 from geocompile.exporters import EngineFiles
 from geocompile.exporters.program import TensorSpec
 from geocompile.manifest import MANIFEST_NAME, Engine, FileRecord, Manifest, Tolerance, default_tolerance
@@ -40,7 +41,8 @@ class BundleWriter:
         output: The bundle's folder; an existing bundle is replaced.
 
     Raises:
-        BundleError: `output` is a file, or a folder with content that is no bundle.
+        BundleError: `output` is a file, or a folder with content that is no bundle; or it cannot be written, here
+            and in every method, and where the disk is full while others write into `folder`.
     """
 
     def __init__(self, output: str | Path) -> None:
@@ -61,6 +63,8 @@ class BundleWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._staging.close()
+        if isinstance(error, OSError) and is_no_room(error):
+            raise cannot_write(self._staging.output, error) from error
 
     def add_engine(self, engine: EngineFiles) -> None:
         """Records an engine whose files are in `folder`, and copies its operator libraries into `lib/`."""
@@ -79,7 +83,8 @@ class BundleWriter:
     def add_sample(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Stores golden inputs and eager's outputs, by name; numpy arrays or torch tensors."""
         name = f"samples/{len(self._samples)}.safetensors"
-        write_sample(self.folder / name, inputs, outputs)
+        with writing(self._staging.output):
+            write_sample(self.folder / name, inputs, outputs)
         self._samples.append(name)
 
     def draft(
@@ -106,14 +111,16 @@ class BundleWriter:
             passes: What each pass did.
             verification: The verification report.
         """
-        write_runners(self.folder, self._engines)
+        with writing(self._staging.output):
+            write_runners(self.folder, self._engines)
+            files = self._files()
         manifest = Manifest(
             model=model,
             inputs=tuple(inputs),
             outputs=tuple(outputs),
             output_structure=dict(output_structure),
             engines=tuple(self._engines),
-            files=self._files(),
+            files=files,
             samples=tuple(self._samples),
             tolerances={spec.name: default_tolerance(spec.dtype) for spec in outputs}
             | dict(tolerances or {}),
@@ -124,7 +131,8 @@ class BundleWriter:
             geocompile=geocompile.__version__,
         )
         data = manifest.to_bytes()
-        (self.folder / MANIFEST_NAME).write_bytes(data)
+        with writing(self._staging.output):
+            (self.folder / MANIFEST_NAME).write_bytes(data)
         return Bundle(self.folder, Manifest.from_bytes(data), digest_of(data))
 
     def finish(self, **fields: Any) -> Bundle:
@@ -142,8 +150,9 @@ class BundleWriter:
 
         source: Path = {"torch": libraries.torch_library, "onnxruntime": libraries.ort_library}[name]()
         target = f"lib/{source.name}"
-        (self.folder / "lib").mkdir(exist_ok=True)
-        shutil.copyfile(source, self.folder / target)
+        with writing(self._staging.output):
+            (self.folder / "lib").mkdir(exist_ok=True)
+            shutil.copyfile(source, self.folder / target)
         return target
 
     def _files(self) -> dict[str, FileRecord]:

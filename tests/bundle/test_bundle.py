@@ -84,6 +84,15 @@ def test_samples_keep_every_dtype(tmp_path: Path, dtype: str) -> None:
     np.testing.assert_array_equal(outputs["value"], values.T)
 
 
+def test_sample_removed_after_opening_is_said_to_be_missing(bundle: Bundle) -> None:
+    opened = load(bundle.path)
+    (bundle.path / "samples/1.safetensors").unlink()
+    with pytest.raises(
+        BundleError, match=r"the sample 'samples/1\.safetensors' of the bundle is missing: copy"
+    ):
+        opened.samples()
+
+
 def test_digest_pins_the_bundle(bundle: Bundle) -> None:
     assert load(bundle.path, digest=bundle.digest).digest == bundle.digest
     with pytest.raises(BundleError, match="expected sha256:0000"):

@@ -194,3 +194,79 @@ def test_file_that_changes_after_the_draft_is_hashed_again(tmp_path: Path) -> No
         (writer.folder / "report.html").write_text("final")
         writer.finish(**handmade.FIELDS)
     assert load(tmp_path / "gcn").manifest.files["report.html"].bytes == 5
+
+
+PUBLISHING = """
+import sys
+from pathlib import Path
+from geocompile.bundle.staging import StagingFolder
+for turn in range(60):
+    staging = StagingFolder(Path(sys.argv[1]))
+    (staging.path / "manifest.json").write_text('{"schema_version": 1, "geocompile": "0"}')
+    staging.publish()
+    staging.close()
+"""
+
+
+def test_writers_of_one_output_take_turns(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PUBLISHING, str(tmp_path / "gcn")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, "\n".join(errors)
+    assert names(tmp_path) == {"gcn"}
+    assert names(tmp_path / "gcn") == {"manifest.json"}
+
+
+# a limit on the size of files stands for a full disk: write() fails in the same place, with another number
+NO_ROOM = """
+import resource, sys
+from geocompile.bundle import BundleWriter
+from geocompile.errors import BundleError
+from geocompile.exporters import EngineFiles
+from tests.bundle import handmade
+
+def library(writer):
+    (writer.folder / "model.onnx").write_bytes(b"")
+    writer.add_engine(EngineFiles(target="onnx", file="model.onnx", libraries=["onnxruntime"]))
+
+steps = {
+    "library": library,
+    "sample": lambda writer: writer.add_sample(handmade.graph(1000), handmade.expected(**handmade.graph(1000))),
+    "runners": lambda writer: writer.finish(**handmade.FIELDS),
+    "exporter": lambda writer: (writer.folder / "model.onnx").write_bytes(bytes(10**6)),
+}
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    with BundleWriter(sys.argv[1]) as writer:
+        steps[sys.argv[2]](writer)
+except BundleError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("step", ["library", "sample", "runners", "exporter"])
+def test_full_disk_is_told_of_the_bundle_and_leaves_nothing(tmp_path: Path, step: str) -> None:
+    output = tmp_path / "gcn"
+    command = [sys.executable, "-c", NO_ROOM, str(output), step]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    remedy = "make room there, or choose another folder"
+    assert result.stdout == f"cannot write {output}: File too large: {remedy}\n", result.stderr
+    assert names(tmp_path) == set()
+
+
+def test_place_that_takes_no_folder_is_named() -> None:
+    with pytest.raises(
+        BundleError, match=r"^cannot write /proc/gcn: No such file or directory: choose another folder$"
+    ):
+        BundleWriter("/proc/gcn")
+
+
+def test_file_among_the_parents_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(BundleError, match=r"^cannot write .*/notes/a/gcn: Not a directory: choose another"):
+        BundleWriter(tmp_path / "notes" / "a" / "gcn")
+
+
+def test_own_errors_of_the_block_pass_unchanged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="weights"), BundleWriter(tmp_path / "gcn"):
+        (tmp_path / "weights").read_bytes()
