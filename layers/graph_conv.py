@@ -7,7 +7,15 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.layers.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.linear import infer_size, linear
 from geocompile.layers.message_passing import MessagePassing
-from geocompile.layers.propagation import along_nodes, end_of, ends, gather_reduce, pick_end
+from geocompile.layers.propagation import (
+    along_nodes,
+    end_of,
+    ends,
+    gather_reduce,
+    initial_sizes,
+    note_size,
+    pick_end,
+)
 
 
 class GraphConv(MessagePassing):
@@ -19,6 +27,9 @@ class GraphConv(MessagePassing):
     Equal to PyG 2.8.1's GraphConv for ``aggr="add"`` and ``"mean"``, state dict included. For ``"max"`` and ``"min"``
     the neighbours' weight is applied before they are compared, as the formula says;
     PyG 2.8.1 applies it after, and ``weight_after=True`` does the same here.
+    Of a pair, ``x[k]`` are the features of the nodes of ``edge_index[k]``, so that with ``flow="target_to_source"``
+    the messages come from ``x[1]``; PyG 2.8.1 sends ``x[0]`` whatever the flow, and ``sender_first=True`` does the
+    same here.
 
     Args:
         in_channels: size of the input features, -1 to take it from the first input; a pair for source and target.
@@ -26,6 +37,9 @@ class GraphConv(MessagePassing):
         aggr: ``"add"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
         bias: add a learned bias.
         weight_after: aggregate first, then multiply by :math:`\Theta_2` and add the bias.
+        sender_first: a pair is sending and receiving features whatever the flow, as in PyG 2.8.1, which takes the
+            number of receiving nodes from ``size`` or ``x`` of ``edge_index[0]`` all the same: with
+            ``flow="target_to_source"`` both elements need as many rows.
         flow: as in :class:`MessagePassing`.
         node_dim: the dimension of ``x`` that counts nodes.
 
@@ -58,6 +72,7 @@ class GraphConv(MessagePassing):
         bias: bool = True,
         *,
         weight_after: bool = False,
+        sender_first: bool = False,
         flow: str = "source_to_target",
         node_dim: int = -2,
     ) -> None:
@@ -65,6 +80,7 @@ class GraphConv(MessagePassing):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.weight_after = weight_after
+        self.sender_first = sender_first
         source, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
         self.lin_rel = linear(source, out_channels, bias=bias)
         self.lin_root = linear(target, out_channels, bias=False)
@@ -86,6 +102,9 @@ class GraphConv(MessagePassing):
         if isinstance(x, Tensor):
             x = (x, x)
         i, j = ends(self.flow)
+        swapped = self.sender_first and j == 1
+        if swapped:
+            i, j = 1, 0
         source, target = pick_end("x", x[0], x[1], j), end_of(x[0], x[1], i)
         if not is_scripting():
             infer_size(self.lin_rel, source)
@@ -96,6 +115,11 @@ class GraphConv(MessagePassing):
         transform_first = self._transforms_first()
         h = torch.nn.functional.linear(source, self.lin_rel.weight) if transform_first else source
         ends_of_edges: tuple[Tensor | None, Tensor | None] = (h, target) if j == 0 else (target, h)
+        if swapped:
+            sizes = initial_sizes(size)
+            note_size("x", sizes, 0, source, self.node_dim)
+            note_size("x", sizes, 1, target, self.node_dim)
+            ends_of_edges, size = (h, h), None
         # propagate_type: (x: Tuple[Optional[Tensor], Optional[Tensor]], edge_weight: Optional[Tensor])
         out: Tensor = self.propagate(edge_index, size=size, x=ends_of_edges, edge_weight=weight)
         if not transform_first:

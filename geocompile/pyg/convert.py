@@ -70,16 +70,15 @@ def _cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | 
 
 
 def graph_conv(old: Any) -> torch.nn.Module:
-    """PyG's GraphConv, which applies the neighbours' weight after the aggregation."""
+    """PyG's GraphConv, which applies the neighbours' weight last and sends ``x[0]`` of a pair whatever the flow."""
     _check_layer(old, ("add", "sum", "mean", "max", "min", "mul"), ("lin_rel", "lin_root"))
-    if old.flow != "source_to_target" and not isinstance(old.in_channels, int):
-        raise KeepError("it is bipartite and flows from target to source, where PyG confuses the two ends")
     new = layers.GraphConv(
         (old.lin_rel.in_channels, old.lin_root.in_channels),
         old.out_channels,
         old.aggr,
         old.lin_rel.bias is not None,
         weight_after=True,
+        sender_first=True,
         flow=old.flow,
         node_dim=old.node_dim,
     )
