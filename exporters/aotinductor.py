@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import re
 import shutil
 import tempfile
 import warnings
@@ -17,6 +16,7 @@ import torch
 
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.processor import native_instructions
 from geocompile.exporters.program import CapturedProgram
 
 FILE = "model.pt2"
@@ -75,26 +75,8 @@ def _metadata() -> dict[str, Any]:
         "torch": torch.__version__,
         "isa": isa,
         "machine": platform.machine(),
-        "cpu_flags": _native_flags(),
+        "cpu_flags": native_instructions(),  # Inductor compiles with -march=native
     }
-
-
-def _native_flags() -> list[str]:
-    """The instruction sets of this processor: Inductor compiles with -march=native, which may use any of them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    present = next(
-        (line.partition(":")[2].split() for line in lines if re.match(r"(flags|Features)\s*:", line)), []
-    )
-    return sorted({flag for flag in present if _INSTRUCTIONS.fullmatch(flag)})
-
-
-# names in /proc/cpuinfo of what a compiler makes use of by itself, x86 and ARM
-_INSTRUCTIONS = re.compile(
-    r"avx\w*|fma|f16c|bmi[12]|sse4_[12]|ssse3|popcnt|movbe|abm|amx\w*|sve\w*|asimd\w*|bf16|i8mm"
-)
 
 
 def _explain(error: Exception, model_name: str) -> str:

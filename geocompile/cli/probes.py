@@ -38,7 +38,7 @@ class Check:
 
 def machine() -> Check:
     """The platform and its vector instructions."""
-    from geocompile.runtimes.processor import cpu_flags
+    from geocompile.exporters.processor import cpu_flags
 
     vectors = [flag for flag in VECTOR_FLAGS if flag in cpu_flags()]
     system = (

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from geocompile.errors import BundleError
-
-_CPUINFO = Path("/proc/cpuinfo")
+from geocompile.exporters.processor import cpu_flags
 
 
 def check_processor(engine: Path, metadata: dict[str, Any]) -> None:
@@ -33,16 +32,3 @@ def check_processor(engine: Path, metadata: dict[str, Any]) -> None:
             f"{engine} needs instructions that this CPU lacks ({', '.join(missing)}): "
             "compile it on this machine, or use the onnx or torchscript engine"
         )
-
-
-def cpu_flags() -> frozenset[str]:
-    """The instruction set flags of this CPU as Linux names them (`avx2`, `avx512f`); empty where unknown."""
-    try:
-        lines = _CPUINFO.read_text().splitlines()
-    except OSError:
-        return frozenset()
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):  # x86 and ARM
-            return frozenset(value.split())
-    return frozenset()
