@@ -1,7 +1,9 @@
 """The operators in ONNX, domain ``geocompile``: schemas, function bodies in standard operators, translation from torch.
 
-A body makes a model run without our library. It promises right results for valid input; indices out of range are
-refused by the library's kernels only. None of this imports torch, except :func:`translation_table`.
+A body makes a model run without our library, with the same results up to rounding and the sign of a zero: max and min
+over zeros of both signs give 0.0 in a body, the sign of the first one in a kernel. Indices out of range, negative ones
+included, fail in both; only a kernel's message names the argument and the value. None of this imports torch, except
+:func:`translation_table`.
 """
 
 from __future__ import annotations

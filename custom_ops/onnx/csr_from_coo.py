@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
+from geocompile.custom_ops.onnx.reductions import refuse_negative
 
 # num_rows [1] and index [E] -> perm [E], rowptr [N + 1]. TopK breaks ties by the lower index, so its order is stable.
-_SORT = """
-    wide_index = Cast <to = 7> (index)
-    negated = Neg (wide_index)
+_SORT = (
+    """
+    zero = Constant <value = int64[1] {0}> ()
+    one = Constant <value = int64[1] {1}> ()
+"""
+    + refuse_negative("index", "num_rows")
+    + """
+    negated = Neg (safe_index)
     num_edges = Shape (index)
     sorted_keys, sorted_edges = TopK <axis = 0, largest = 1, sorted = 1> (negated, num_edges)
     perm = CastLike (sorted_edges, index)
 
-    one = Constant <value = int64[1] {1}> ()
     rowptr_size = Add (num_rows, one)
     zeros = ConstantOfShape <value = int64[1] {0}> (rowptr_size)
     ones = ConstantOfShape <value = int64[1] {1}> (num_edges)
-    next_row = Add (wide_index, one)
+    next_row = Add (safe_index, one)
     degree = ScatterElements <axis = 0, reduction = "add"> (zeros, next_row, ones)
     axis = Constant <value_int = 0> ()
     wide_rowptr = CumSum (degree, axis)
     rowptr = CastLike (wide_rowptr, index)
 """
+)
 
 _ROWS_OF_LIKE = """
     num_rows = Shape <start = 0, end = 1> (like)
 """
 
+# A number of graphs that there is no room for becomes 0, which the batch vector then points past.
 _GRAPHS_OF_BATCH = """
     index = Identity (batch)
     wide_batch = Cast <to = 7> (batch)
     minus_one = Constant <value = int64[1] {-1}> ()
     never_empty = Concat <axis = 0> (minus_one, wide_batch)
     largest = ReduceMax <keepdims = 1> (never_empty)
-    num_rows = Sub (largest, minus_one)
+    num_graphs = Sub (largest, minus_one)
+    most_graphs = Constant <value = int64[1] {2147483647}> ()
+    no_graphs = Constant <value = int64[1] {0}> ()
+    is_absurd = Greater (num_graphs, most_graphs)
+    num_rows = Where (is_absurd, no_graphs, num_graphs)
 """
 
 OPERATORS = (

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import COLUMN_SHAPES, REDUCES, ROW_OF_EDGE, reduce_terms
+from geocompile.custom_ops.onnx.reductions import (
+    COLUMN_SHAPES,
+    REDUCES,
+    ROW_OF_EDGE,
+    reduce_terms,
+    refuse_negative,
+)
 
 _EDGES = """
     values = Identity (x)
     num_edges = Shape (col)
+    num_sources = Shape <end = 1> (x)
 """
 
 _TERMS = """
-    terms = Gather <axis = 0> (x, col)
+    terms = Gather <axis = 0> (x, safe_col)
 """
 
 _WEIGHTED_TERMS = """
-    neighbors = Gather <axis = 0> (x, col)
+    neighbors = Gather <axis = 0> (x, safe_col)
     weights = Reshape <allowzero = 1> (weight, edge_column)
     terms = Mul (weights, neighbors)
 """
@@ -42,6 +49,7 @@ def _operator(reduce: str, weighted: bool, with_self: bool) -> OnnxOperator:
         body=_EDGES
         + ROW_OF_EDGE
         + COLUMN_SHAPES
+        + refuse_negative("col", "num_sources")
         + terms
         + (_SELF_TERMS if with_self else "")
         + reduce_terms(reduce, with_self),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import ROW_OF_EDGE
+from geocompile.custom_ops.onnx.reductions import ROW_OF_EDGE, refuse_negative
 
 _NUM_EDGES = """
     num_edges = Shape (col)
@@ -25,8 +25,7 @@ _GIVEN_WEIGHTS = """
 _LOOPS = """
     add_loops_int = Constant <value_int: int = @add_self_loops> ()
     add_loops = Cast <to = 9> (add_loops_int)
-    wide_col = Cast <to = 7> (col)
-    ends_meet = Equal (row, wide_col)
+    ends_meet = Equal (row, safe_col)
     is_loop = And (ends_meet, add_loops)
     begin = Constant <value_int = 0> ()
     step = Constant <value_int = 1> ()
@@ -58,7 +57,7 @@ _NORMALIZE = """
     is_isolated = Equal (degree, zero_value)
     scale = Where (is_isolated, zero_value, inverse_root)
     scale_of_row = Gather <axis = 0> (scale, row)
-    scale_of_col = Gather <axis = 0> (scale, col)
+    scale_of_col = Gather <axis = 0> (scale, safe_col)
     half_scaled = Mul (scale_of_row, weights)
     scaled = Mul (half_scaled, scale_of_col)
     edge_weight = Where (is_loop, zero_value, scaled)
@@ -75,12 +74,13 @@ def op_type_of(weighted: bool) -> str:
 def _operator(weighted: bool) -> OnnxOperator:
     return OnnxOperator(
         op_type_of(weighted),
-        inputs="rowptr: I[N + 1], col: I[E], like: T[N, ...]" + (", weight: T[E]" if weighted else ""),
+        inputs="rowptr: I[N + 1], col: I[E], like: T[...]" + (", weight: T[E]" if weighted else ""),
         outputs="edge_weight: T[E], self_weight: T[N]",
         attributes={"fill_value": 1.0, "add_self_loops": 1},
         body=_NUM_EDGES
         + (_GIVEN_WEIGHTS if weighted else _UNIT_WEIGHTS)
         + ROW_OF_EDGE
+        + refuse_negative("col", "num_rows")
         + _LOOPS
         + _LOOP_WEIGHTS
         + _NORMALIZE,

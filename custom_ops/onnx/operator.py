@@ -37,7 +37,7 @@ class OnnxOperator:
         op_type: its name; it says the variant, since a function body cannot branch on a string attribute.
         inputs: signature text, see :mod:`geocompile.custom_ops.onnx.signature`. All are required.
         outputs: signature text.
-        body: its meaning in standard operators, in ONNX text form. It promises right results for valid input only.
+        body: its meaning in standard operators, in ONNX text form. Indices out of range make it fail.
         doc: the formula.
         attributes: names and default values.
     """

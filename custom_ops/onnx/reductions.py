@@ -2,7 +2,8 @@
 
 ScatterElements is the standard reduction by index whose order is fixed; it takes one index per element. (ScatterND
 takes one per row, but ONNX Runtime updates equal indices from several threads at once: onnxruntime#18048.) Its max
-and min drop NaN, so NaN travels beside them in a tensor that is 0, or NaN where a row has one.
+and min drop NaN, so NaN travels beside them in a tensor that is 0, or NaN where a row has one. Adding it turns -0.0
+into 0.0: the max or min of zeros of both signs is 0.0 here, where our kernels keep the sign of the zero met first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ _SCATTER = {"Sum": "add", "Mean": "add", "Max": "max", "Min": "min", "Mul": "mul
 _COMBINE = {"Sum": "Add", "Mean": "Add", "Max": "Max", "Min": "Min", "Mul": "Mul"}
 _IDENTITY = {"Sum": "0.0", "Mean": "0.0", "Max": "-inf", "Min": "inf", "Mul": "1.0"}
 
-# rowptr [N + 1], num_edges [1] -> row [E], for each edge the number of rows that end at or before it.
+# rowptr [N + 1], num_edges [1] -> row [E], for each edge the number of rows that end at or before it. `nothing` is 0; a
+# rowptr that does not start at 0, decreases or ends elsewhere than at the last edge fails there, by reading zero[1].
 ROW_OF_EDGE = """
     zero = Constant <value = int64[1] {0}> ()
     one = Constant <value = int64[1] {1}> ()
@@ -22,7 +24,19 @@ ROW_OF_EDGE = """
     rowptr_size = Shape (wide_rowptr)
     num_rows = Sub (rowptr_size, one)
     row_begins = Slice (wide_rowptr, zero, num_rows, zero)
-    row_ends = Slice (wide_rowptr, one, rowptr_size, zero)
+    given_ends = Slice (wide_rowptr, one, rowptr_size, zero)
+    first = Slice (wide_rowptr, zero, one, zero)
+    last = Slice (wide_rowptr, num_rows, rowptr_size, zero)
+    falls = Less (given_ends, row_begins)
+    starts_at_zero = Equal (first, zero)
+    ends_at_last_edge = Equal (last, num_edges)
+    starts_wrong = Not (starts_at_zero)
+    ends_wrong = Not (ends_at_last_edge)
+    faults = Concat <axis = 0> (falls, starts_wrong, ends_wrong)
+    fault_numbers = Cast <to = 7> (faults)
+    is_faulty = ReduceMax <keepdims = 1> (fault_numbers)
+    nothing = Gather <axis = 0> (zero, is_faulty)
+    row_ends = Add (given_ends, nothing)
     num_places = Add (num_edges, one)
     no_ends = ConstantOfShape <value = int64[1] {0}> (num_places)
     each_once = ConstantOfShape <value = int64[1] {1}> (num_rows)
@@ -30,6 +44,19 @@ ROW_OF_EDGE = """
     rows_ended = CumSum (ends_at, axis)
     row = Slice (rows_ended, zero, num_edges, zero)
 """
+
+
+def refuse_negative(indices: str, limit: str) -> str:
+    """Body text: ``indices`` as int64 ``safe_<indices>``, the negative ones, which would wrap, as ``limit`` [1].
+
+    `limit` is the first index past the end of what they point into, so that whatever reads there fails.
+    """
+    return f"""
+    wide_{indices} = Cast <to = 7> ({indices})
+    {indices}_is_negative = Less (wide_{indices}, zero)
+    safe_{indices} = Where ({indices}_is_negative, {limit}, wide_{indices})
+"""
+
 
 # values [*, *] and num_edges, num_rows -> the shapes [E, 1, ...] and [N, 1, ...] that broadcast against such values.
 COLUMN_SHAPES = """

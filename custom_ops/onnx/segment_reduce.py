@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import COLUMN_SHAPES, REDUCES, ROW_OF_EDGE, reduce_terms
+from geocompile.custom_ops.onnx.reductions import (
+    COLUMN_SHAPES,
+    REDUCES,
+    ROW_OF_EDGE,
+    reduce_terms,
+    refuse_negative,
+)
 
 _IN_ORDER = """
     values = Identity (src)
@@ -14,8 +20,10 @@ _IN_ORDER = """
 _PERMUTED = """
     values = Identity (src)
     num_edges = Shape (perm)
-    terms = Gather <axis = 0> (src, perm)
+    num_sources = Shape <end = 1> (src)
 """
+
+_PERMUTED_TERMS = refuse_negative("perm", "num_sources") + "    terms = Gather <axis = 0> (src, safe_perm)\n"
 
 
 def op_type_of(reduce: str, permuted: bool) -> str:
@@ -31,7 +39,11 @@ def _operator(reduce: str, permuted: bool) -> OnnxOperator:
         if permuted
         else "src: T[E, ...], rowptr: I[N + 1]",
         outputs="out: T[N, ...]",
-        body=(_PERMUTED if permuted else _IN_ORDER) + ROW_OF_EDGE + COLUMN_SHAPES + reduce_terms(reduce),
+        body=(_PERMUTED if permuted else _IN_ORDER)
+        + ROW_OF_EDGE
+        + COLUMN_SHAPES
+        + (_PERMUTED_TERMS if permuted else "")
+        + reduce_terms(reduce),
         doc=f"out[i] = {reduce.lower()} of {source} over p in [rowptr[i], rowptr[i + 1]).",
     )
 

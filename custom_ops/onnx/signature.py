@@ -51,7 +51,7 @@ def infer_shapes(
             _check_rank(formal, shape)
             _bind(sizes, formal.dims, shape)
         if "..." in formal.dims:
-            tails.setdefault(formal.type, shape and shape[1:])
+            tails.setdefault(formal.type, None if shape is None else shape[len(formal.dims) - 1 :])
     return [_resolve(formal, sizes, tails) for formal in outputs]
 
 

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from tests.onnx.models import call_of, feeds, model_of, session, with_library
+from tests.onnx.models import ENGINES, call_of, feeds, model_of, session, with_library
 from tests.operators.cases import Case, refused
+
+
+def negative() -> list[Case]:
+    """Every index argument with one negative element, which wraps around in standard operators."""
+    norm = {"like": np.ones(2), "weight": None, "fill_value": 1.0, "add_self_loops": True}
+    found: list[tuple[str, dict[str, Any]]] = []
+    for index in (
+        np.array([0, -1]),
+        np.array([-2, 0]),
+        np.array([-1, -1], np.int32),
+        np.array([-(2**62), 1]),
+    ):
+        rowptr = np.array([0, 2, 2], index.dtype)
+        found += [
+            ("csr_from_coo", {"index": index, "like": np.ones(2), "other": None}),
+            ("batch_ptr", {"batch": index}),
+            ("segment_reduce", {"src": np.ones(2), "rowptr": rowptr, "perm": index, "reduce": "sum"}),
+            (
+                "gather_segment_reduce",
+                {
+                    "x": np.ones(2),
+                    "rowptr": rowptr,
+                    "col": index,
+                    "weight": None,
+                    "self_weight": None,
+                    "reduce": "max",
+                },
+            ),
+            (
+                "gather_segment_reduce",
+                {
+                    "x": np.ones(2),
+                    "rowptr": rowptr,
+                    "col": index,
+                    "weight": np.ones(2),
+                    "self_weight": None,
+                    "reduce": "sum",
+                },
+            ),
+            ("gcn_norm", {"rowptr": rowptr, "col": index, **norm}),
+        ]
+    return [
+        Case(operator, f"negative-{number}", arguments, (IndexError, "must not be negative"))
+        for number, (operator, arguments) in enumerate(found)
+    ]
+
 
 # An element type that no kernel has is refused by ONNX Runtime itself when the model is loaded.
 REFUSED_AT_LOAD = {"float-index", "float-batch", "integer-features", "integer-like"}
 NO_SUCH_OP_TYPE = {"unknown-reduction"}
-CASES = [case for case in refused() if case.name not in NO_SUCH_OP_TYPE]
+POINTS_OUTSIDE = [case for case in (*refused(), *negative()) if case.error and case.error[0] is IndexError]
+CASES = [case for case in (*refused(), *negative()) if case.name not in NO_SUCH_OP_TYPE]
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name not in REFUSED_AT_LOAD], ids=str)
@@ -28,6 +77,14 @@ def test_wrong_element_type_is_refused_when_the_model_is_loaded(case: Case) -> N
     with pytest.raises(Exception, match=r"(?i)type") as error:
         with_library(call_of(case))
     assert call_of(case).op_type in str(error.value)
+
+
+@pytest.mark.parametrize("engine", ["portable", "reference"])
+@pytest.mark.parametrize("case", POINTS_OUTSIDE, ids=str)
+def test_a_body_fails_on_an_index_out_of_range(case: Case, engine: str) -> None:
+    """Whose words it does so in is up to the engine; numbers would be silently wrong."""
+    with pytest.raises(Exception, match=r"(?i)index|indices|out of (data )?bounds|out of range"):
+        ENGINES[engine](call_of(case))
 
 
 def test_a_session_works_on_after_a_refused_input() -> None:

@@ -69,6 +69,17 @@ def test_an_unknown_op_type_is_an_error_that_lists_the_known() -> None:
         operators.function_proto("SegmentMedian")
 
 
+def test_like_of_another_size_tells_no_shape() -> None:
+    """It gives GcnNorm its dtype only."""
+    call = Call("GcnNorm", [np.array([0, 1, 2]), np.array([1, 0]), np.ones((5, 3), np.float32)])
+    model = model_of(call, with_function=False)
+    for value, array in zip(model.graph.input, call.inputs, strict=True):
+        for dim, size in zip(value.type.tensor_type.shape.dim, array.shape, strict=True):
+            dim.dim_value = size
+    assert [shape for _, shape in inferred_by_onnx(model)] == [[2], [2]]
+    assert [output.shape for output in session(model, library=True).get_outputs()] == [[2], [2]]
+
+
 def test_sizes_follow_from_letters() -> None:
     inputs, outputs = (
         parse_formals("x: T[M, ...], rowptr: I[N + 1]"),

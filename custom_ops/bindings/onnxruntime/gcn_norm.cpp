@@ -30,7 +30,7 @@ void gcn_norm(const Call& call, bool weighted) {
 
 OpType type_of(const char* name, bool weighted) {
   OpType type{name,
-              {{"rowptr", 'I', {"N + 1"}}, {"col", 'I', {"E"}}, {"like", 'T', {"N", "..."}}},
+              {{"rowptr", 'I', {"N + 1"}}, {"col", 'I', {"E"}}, {"like", 'T', {"..."}}},
               {{"edge_weight", 'T', {"E"}}, {"self_weight", 'T', {"N"}}},
               {{"fill_value", false, 1.0}, {"add_self_loops", true, 1.0}},
               [=](const Call& call) { gcn_norm(call, weighted); }};

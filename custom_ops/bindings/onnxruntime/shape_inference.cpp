@@ -93,8 +93,10 @@ class Letters {
   }
 
   void bind_tail(const Formal& formal, const Shape& shape) {
+    const size_t fixed = formal.dims.size() - 1;
     const bool has_tail = std::string(formal.dims.back()) == "...";
-    if (has_tail && !shape.empty()) tails_.emplace(formal.type, Shape(shape.begin() + 1, shape.end()));
+    if (has_tail && !shape.empty() && shape.size() >= fixed)
+      tails_.emplace(formal.type, Shape(shape.begin() + fixed, shape.end()));
   }
 
   std::map<char, ONNXTensorElementDataType> types_;
