@@ -31,17 +31,20 @@ struct CustomOp : OrtCustomOp {
 
 const CustomOp& self(const OrtCustomOp* op) { return *static_cast<const CustomOp*>(op); }
 
-// A node need not write an attribute that has its default value.
-double read_attribute(const OrtApi& api, const OrtKernelInfo* info, const Attribute& attribute) {
+// A node need not write an attribute that has its default value. One of another type is refused: ONNX Runtime has one
+// error code for both, so that only the words of its message tell which it is.
+double read_attribute(const OrtApi& api, const OrtKernelInfo* info, const OpType& type, const Attribute& attribute) {
   float real = 0;
   int64_t integer = 0;
   OrtStatus* status = attribute.is_integer ? api.KernelInfoGetAttribute_int64(info, attribute.name, &integer)
                                            : api.KernelInfoGetAttribute_float(info, attribute.name, &real);
-  if (status) {
-    api.ReleaseStatus(status);
-    return attribute.default_value;
-  }
-  return attribute.is_integer ? static_cast<double>(integer) : static_cast<double>(real);
+  if (!status) return attribute.is_integer ? static_cast<double>(integer) : static_cast<double>(real);
+  const std::string reason = api.GetErrorMessage(status);
+  api.ReleaseStatus(status);
+  if (reason.find("No attribute with") != std::string::npos) return attribute.default_value;
+  throw std::invalid_argument("geocompile." + type.name + ": attribute '" + attribute.name + "' must be " +
+                              (attribute.is_integer ? "an int" : "a float") + " (ONNX Runtime reports: " + reason +
+                              ")");
 }
 
 OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi*, const OrtKernelInfo* info, void** out) {
@@ -49,7 +52,7 @@ OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi*, cons
   return guarded(custom.api, [&] {
     auto kernel = std::make_unique<Kernel>(Kernel{custom.api, custom.type, nullptr, {}});
     for (const Attribute& attribute : custom.type.attributes)
-      kernel->attributes.push_back(read_attribute(custom.api, info, attribute));
+      kernel->attributes.push_back(read_attribute(custom.api, info, custom.type, attribute));
     check(custom.api, custom.api.KernelInfoGetAllocator(info, OrtMemTypeDefault, &kernel->allocator));
     *out = kernel.release();
   });
