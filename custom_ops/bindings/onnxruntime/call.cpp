@@ -1,5 +1,6 @@
 #include "call.h"
 
+#include <algorithm>
 #include <new>
 #include <thread>
 
@@ -7,6 +8,9 @@
 
 namespace geocompile::ort_binding {
 namespace {
+
+// A counting sort waits for memory: more parts than this gain little where there are threads for them.
+constexpr int64_t kMostAssumedThreads = 8;
 
 DType dtype_of(ONNXTensorElementDataType type) {
   switch (type) {
@@ -87,15 +91,17 @@ void* Call::output(size_t index, const std::vector<int64_t>& sizes) const {
   return data;
 }
 
-// The C API does not tell how many threads a session has. The hint only sizes the work; results do not depend on it.
+// The C API does not tell how many threads a session has, so the machine's cores stand for them, up to a bound: the
+// number sizes work and scratch memory, and a session of one thread on a large machine should not pay for 64. Results
+// do not depend on it.
 Parallel Call::parallel() const {
-  static const int64_t cores = std::thread::hardware_concurrency();
+  static const int64_t threads = std::min<int64_t>(std::thread::hardware_concurrency(), kMostAssumedThreads);
   return Parallel(
       [](void* self, int64_t tasks, Parallel::Task task, void* body) {
         const auto* call = static_cast<const Call*>(self);
         launch(call->kernel_.api, call->context_, tasks, Region{task, body});
       },
-      const_cast<Call*>(this), cores);
+      const_cast<Call*>(this), threads);
 }
 
 }  // namespace geocompile::ort_binding
