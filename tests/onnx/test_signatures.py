@@ -1,0 +1,28 @@
+"""The table of op types in the C++ binding and the one of the Python schemas say the same."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from geocompile.custom_ops.onnx import OPERATORS, OnnxOperator
+from tests.onnx.test_abi import BINDING, CUSTOM_OPS, compile_program, needs_compiler
+
+TABLES = ("csr_from_coo.cpp", "gather_segment_reduce.cpp", "gcn_norm.cpp")
+
+
+def signature_of(operator: OnnxOperator) -> str:
+    attributes = [
+        f" {name}: {'float' if isinstance(value, float) else 'int'} = {value:g}"
+        for name, value in operator.attributes.items()
+    ]
+    return f"{operator.op_type}({operator.inputs}) -> ({operator.outputs}){''.join(attributes)}"
+
+
+@needs_compiler
+def test_binding_and_schemas_have_the_same_signatures(tmp_path: Path) -> None:
+    kernels = (CUSTOM_OPS / "kernels").rglob("*.cpp")  # never called: the tables refer to them
+    sources = [*(BINDING / table for table in TABLES), BINDING / "call.cpp", *kernels]
+    program = compile_program("signatures.cpp", tmp_path / "signatures", *map(str, sources))
+    printed = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert sorted(printed) == sorted(signature_of(operator) for operator in OPERATORS.values())
