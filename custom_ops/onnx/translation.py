@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Callable
 from typing import Any
 
+import onnx_ir
 import onnxscript
 import torch
 from onnxscript.onnx_types import TensorType
@@ -69,9 +72,20 @@ def _gcn_norm(
     fill_value: float = 1.0,
     add_self_loops: bool = True,
 ) -> Any:
+    _require_exact(fill_value, like)
     operator = getattr(_geocompile, norm_variants.op_type_of(weight is not None))
     inputs = _given(rowptr, col, like, weight)
     return operator(*inputs, fill_value=float(fill_value), add_self_loops=int(add_self_loops))
+
+
+def _require_exact(fill_value: float, like: TensorType) -> None:
+    """A float attribute is float32 in ONNX: what it cannot hold would differ from torch where the rest is float64."""
+    nearest = ctypes.c_float(fill_value).value
+    if like.dtype == onnx_ir.DataType.DOUBLE and not (nearest == fill_value or math.isnan(fill_value)):
+        raise ValueError(
+            f"geocompile.gcn_norm: fill_value {fill_value} is not a float32 (the nearest is {nearest}), and an ONNX "
+            "attribute holds no more while this model is float64; use such a value, a float32 model, or another engine"
+        )
 
 
 def _given(*inputs: Any) -> list[Any]:

@@ -35,6 +35,32 @@ class OneOperator(torch.nn.Module):
         return self.operator(**dict(zip(self.names, tensors, strict=True)), **self.fixed)
 
 
+def test_a_fill_value_that_onnx_cannot_hold_is_refused_in_float64_only() -> None:
+    arguments = dict(ONE_OF_EACH["GcnNorm"].arguments)
+
+    def export(dtype: type) -> None:
+        changed = {**arguments, "fill_value": 0.3, "like": np.zeros(arguments["like"].shape, dtype)}
+        tensors = tuple(torch.from_numpy(a) for a in changed.values() if isinstance(a, np.ndarray))
+        torch.onnx.export(
+            OneOperator(Case("gcn_norm", "fill", changed)).eval(),
+            tensors,
+            dynamo=True,
+            verbose=False,
+            opset_version=operators.OPSET,
+            custom_translation_table=operators.translation_table(),
+        )
+
+    with pytest.raises(torch.onnx.OnnxExporterError) as error:
+        export(np.float64)
+    assert "geocompile.gcn_norm: fill_value 0.3 is not a float32" in _messages(error.value)
+    export(np.float32)
+
+
+def _messages(error: BaseException | None) -> str:
+    """Of an exception and its causes."""
+    return "" if error is None else f"{error}\n{_messages(error.__cause__)}"
+
+
 def _each_op_type() -> list[Any]:
     """Every op type; exporting takes a second, so variants that differ in the reduction only are left to test-full."""
     alike = [t for t in operators.OP_TYPES if "Segment" in t and "Sum" not in t]
