@@ -17,6 +17,17 @@
 
 namespace bundle {
 
+// An IEEE half; the compiler may have no type for it.
+struct Half {
+  uint16_t bits;
+  operator double() const {
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double magnitude = std::ldexp(exponent == 0 ? fraction : fraction + 1024, (exponent == 0 ? 1 : exponent) - 25);
+    if (exponent == 31) magnitude = fraction == 0 ? INFINITY : NAN;
+    return bits >> 15 ? -magnitude : magnitude;
+  }
+};
+
 // Runs the engine: the inputs in the manifest's order, the outputs flat.
 using Engine = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
@@ -96,6 +107,7 @@ class Bundle {
     const double atol = tolerance["atol"].number(), rtol = tolerance["rtol"].number();
     if (result.dtype == "float32") return compare_values<float>(result, expected, atol, rtol);
     if (result.dtype == "float64") return compare_values<double>(result, expected, atol, rtol);
+    if (result.dtype == "float16") return compare_values<Half>(result, expected, atol, rtol);
     const bool equal = result.bytes == expected.bytes;
     std::printf("%s\n", equal ? "equal" : "differs");
     return equal;
@@ -106,16 +118,21 @@ class Bundle {
     double worst = 0;
     bool agrees = true;
     for (int64_t i = 0; i < num_elements(result); ++i) {
-      T a, b;
-      std::memcpy(&a, result.bytes.data() + i * sizeof(T), sizeof(T));
-      std::memcpy(&b, expected.bytes.data() + i * sizeof(T), sizeof(T));
+      const double a = value<T>(result, i), b = value<T>(expected, i);
       if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-      const double error = std::fabs(static_cast<double>(a) - static_cast<double>(b));
-      agrees &= error <= atol + rtol * std::fabs(static_cast<double>(b));  // false for a NaN
+      const double error = std::fabs(a - b);
+      agrees &= error <= atol + rtol * std::fabs(b);  // false for a NaN
       worst = std::isnan(error) ? error : std::max(worst, error);
     }
     std::printf("max error %g\n", worst);
     return agrees;
+  }
+
+  template <typename T>
+  static double value(const Tensor& tensor, int64_t i) {
+    T element;
+    std::memcpy(&element, tensor.bytes.data() + i * sizeof(T), sizeof(T));
+    return static_cast<double>(element);
   }
 
   std::string folder_;

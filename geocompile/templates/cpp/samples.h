@@ -21,13 +21,27 @@ struct Tensor {
   std::vector<char> bytes;
 };
 
-inline size_t item_size(const std::string& dtype) {
-  static const std::map<std::string, size_t> sizes = {
-      {"float32", 4}, {"float64", 8}, {"int32", 4}, {"int64", 8}, {"bool", 1}};
-  const auto found = sizes.find(dtype);
-  if (found == sizes.end()) throw std::runtime_error("the runners have no dtype " + dtype);
-  return found->second;
+// An element type, by numpy's name and by safetensors'.
+struct Dtype {
+  const char* name;
+  const char* safetensors;
+  size_t size;
+};
+
+// All that a manifest may name.
+inline constexpr Dtype dtypes[] = {{"float32", "F32", 4}, {"float64", "F64", 8}, {"float16", "F16", 2},
+                                   {"int64", "I64", 8},   {"int32", "I32", 4},   {"int16", "I16", 2},
+                                   {"int8", "I8", 1},     {"uint8", "U8", 1},    {"bool", "BOOL", 1}};
+
+// The dtype that has `text` as its `name` or its `safetensors`.
+inline const Dtype& find_dtype(const char* Dtype::* field, const std::string& text) {
+  for (const Dtype& dtype : dtypes) {
+    if (dtype.*field == text) return dtype;
+  }
+  throw std::runtime_error("the runners have no dtype " + text);
 }
+
+inline size_t item_size(const std::string& dtype) { return find_dtype(&Dtype::name, dtype).size; }
 
 inline int64_t num_elements(const Tensor& tensor) {
   return static_cast<int64_t>(tensor.bytes.size() / item_size(tensor.dtype));
@@ -53,11 +67,7 @@ inline size_t byte_size(const std::string& dtype, const std::vector<int64_t>& sh
 }
 
 inline Tensor read_tensor(const Json& entry, const std::string& file, size_t data_start) {
-  static const std::map<std::string, std::string> names = {
-      {"F32", "float32"}, {"F64", "float64"}, {"I32", "int32"}, {"I64", "int64"}, {"BOOL", "bool"}};
-  const auto dtype = names.find(entry["dtype"].text());
-  if (dtype == names.end()) throw std::runtime_error("the runners have no dtype " + entry["dtype"].text());
-  Tensor tensor{dtype->second, {}, {}};
+  Tensor tensor{find_dtype(&Dtype::safetensors, entry["dtype"].text()).name, {}, {}};
   for (const Json& size : entry["shape"].items()) tensor.shape.push_back(size.size());
   const auto& offsets = entry["data_offsets"].items();
   if (offsets.size() != 2) throw std::runtime_error("data_offsets must be two numbers");

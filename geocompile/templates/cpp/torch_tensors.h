@@ -8,11 +8,10 @@
 namespace bundle {
 
 inline at::ScalarType scalar_type(const std::string& dtype) {
-  static const std::map<std::string, at::ScalarType> types = {{"float32", at::kFloat},
-                                                              {"float64", at::kDouble},
-                                                              {"int32", at::kInt},
-                                                              {"int64", at::kLong},
-                                                              {"bool", at::kBool}};
+  static const std::map<std::string, at::ScalarType> types = {
+      {"float32", at::kFloat}, {"float64", at::kDouble}, {"float16", at::kHalf},
+      {"int64", at::kLong},    {"int32", at::kInt},      {"int16", at::kShort},
+      {"int8", at::kChar},     {"uint8", at::kByte},     {"bool", at::kBool}};
   return types.at(dtype);
 }
 
@@ -24,10 +23,10 @@ inline at::Tensor to_torch(const Tensor& tensor) {
 
 inline Tensor from_torch(const at::Tensor& tensor) {
   const at::Tensor dense = tensor.detach().contiguous();
-  for (const char* dtype : {"float32", "float64", "int32", "int64", "bool"}) {
-    if (scalar_type(dtype) != dense.scalar_type()) continue;
+  for (const Dtype& dtype : dtypes) {
+    if (scalar_type(dtype.name) != dense.scalar_type()) continue;
     const char* data = static_cast<const char*>(dense.const_data_ptr());
-    return {dtype, dense.sizes().vec(), std::vector<char>(data, data + dense.nbytes())};
+    return {dtype.name, dense.sizes().vec(), std::vector<char>(data, data + dense.nbytes())};
   }
   throw std::runtime_error(std::string("the runners have no dtype ") + toString(dense.scalar_type()));
 }
