@@ -34,7 +34,8 @@ class GCNConv(MessagePassing):
         in_channels: size of the input features, -1 to take it from the first input.
         out_channels: size of the output features.
         improved: :math:`\hat{\mathbf{A}} = \mathbf{A} + 2\mathbf{I}`.
-        cached: compute the normalised graph on the first call only and ignore the edges of later calls. A captured
+        cached: compute the normalised graph on the first call only and ignore the edges of later calls (a gradient of
+            ``edge_weight`` comes from the first call only). A captured
             model holds the cached graph as a constant if there is one, otherwise it uses the edges of each call.
         bias: add a learned bias.
         add_self_loops: default: as ``normalize``.
@@ -137,7 +138,7 @@ class GCNConv(MessagePassing):
             return cached
         graph = self._normalised(x, edge_index, edge_weight_as("GCNConv", edge_weight, edge_index, x))
         if self.cached and self.normalize and (is_scripting() or not torch.compiler.is_compiling()):
-            self._cached = graph
+            self._cached = _detached(graph)
         return graph
 
     def _normalised(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
@@ -217,6 +218,13 @@ class GCNConv(MessagePassing):
             torch.cat([edge_index[:, other], nodes.expand(2, -1)], dim=1),
             torch.cat([by_edge[other], loops]),
         )
+
+
+def _detached(graph: _Graph) -> _Graph:
+    """Without the gradient of the edge weights, which only one backward pass could use and no copy could hold."""
+    rowptr, col, weight, self_weight = graph
+    weight = None if weight is None else weight.detach()
+    return rowptr, col, weight, None if self_weight is None else self_weight.detach()
 
 
 def _mean_share(is_loop: Tensor, rowptr: Tensor, x: Tensor) -> Tensor:

@@ -9,34 +9,12 @@ from geocompile import layers
 from geocompile.custom_ops import csr_from_coo
 from geocompile.layers.propagation import ends
 from geocompile.pyg.aggregation import SegmentAggregation
-
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_propagate_forward_pre_hooks",
-    "_propagate_forward_hooks",
-    "_message_forward_pre_hooks",
-    "_message_forward_hooks",
-    "_aggregate_forward_pre_hooks",
-    "_aggregate_forward_hooks",
-)
-_PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
-
-
-class KeepError(Exception):
-    """The module cannot be replaced by one that computes the same; says why."""
-
-
-def class_path(module: torch.nn.Module) -> str:
-    """Where the class of ``module`` is defined; a subclass of a PyG layer is another class."""
-    return f"{type(module).__module__}.{type(module).__qualname__}"
+from geocompile.pyg.carried import KeepError, check_aggregation, check_layer
 
 
 def gcn_conv(old: Any) -> torch.nn.Module:
     """PyG's GCNConv, in which ``improved`` has no effect without edge weights."""
-    _check_layer(old, ("add", "sum", "mean", "max", "min"), ("lin",))
+    check_layer(old, ("add", "sum", "mean", "max", "min"), {"lin": ("weight",)})
     new = layers.GCNConv(
         old.lin.in_channels,
         old.out_channels,
@@ -71,7 +49,8 @@ def _cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | 
 
 def graph_conv(old: Any) -> torch.nn.Module:
     """PyG's GraphConv, which applies the neighbours' weight last and sends ``x[0]`` of a pair whatever the flow."""
-    _check_layer(old, ("add", "sum", "mean", "max", "min", "mul"), ("lin_rel", "lin_root"))
+    linears: dict[str, tuple[str, ...]] = {"lin_rel": ("weight", "bias"), "lin_root": ("weight",)}
+    check_layer(old, ("add", "sum", "mean", "max", "min", "mul"), linears)
     new = layers.GraphConv(
         (old.lin_rel.in_channels, old.lin_root.in_channels),
         old.out_channels,
@@ -92,7 +71,7 @@ def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
     """A PyG aggregation module without parameters."""
 
     def convert(old: Any) -> torch.nn.Module:
-        _refuse_hooks(old)
+        check_aggregation(old)
         return SegmentAggregation(reduce)
 
     return convert
@@ -108,22 +87,3 @@ CONVERTERS: dict[str, Callable[[Any], torch.nn.Module]] = {
     "torch_geometric.nn.aggr.basic.MulAggregation": aggregation("mul"),
 }
 """Class path -> converter. A new layer is one line here and one function above."""
-
-
-def _check_layer(old: Any, aggregations: tuple[str, ...], linears: tuple[str, ...]) -> None:
-    """Refuse what a message passing layer can carry beside its options and weights."""
-    if old.aggr not in aggregations:
-        raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
-    _refuse_hooks(old)
-    for name in linears:
-        linear = getattr(old, name)
-        if class_path(linear) != _PYG_LINEAR:
-            raise KeepError(f"its {name} is a {type(linear).__name__}, not PyG's plain Linear")
-        if isinstance(linear.weight, torch.nn.parameter.UninitializedParameter):
-            raise KeepError(f"the size of its {name} is not known yet; run the model once")
-        _refuse_hooks(linear)
-
-
-def _refuse_hooks(old: Any) -> None:
-    if any(getattr(old, name, None) for name in _HOOKS):
-        raise KeepError("it carries hooks, which would be lost")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from geocompile.pyg.convert import CONVERTERS, KeepError, class_path
+from geocompile.pyg.carried import KeepError, class_path
+from geocompile.pyg.convert import CONVERTERS
 from geocompile.pyg.functions import pool_function_for
 
 _PACKAGES_OF_LAYERS = ("torch_geometric.nn.conv.", "torch_geometric.nn.aggr.", "torch_geometric.nn.pool.")
@@ -53,7 +54,7 @@ def from_pyg(model: torch.nn.Module) -> torch.nn.Module:
         The converted copy. A converted layer takes edge indices, not sparse matrices, for ``edge_index``.
 
     Raises:
-        TypeError: ``model`` is not a :class:`torch.nn.Module`.
+        TypeError: ``model`` is not a :class:`torch.nn.Module`, or holds something that cannot be copied.
     """
     return from_pyg_report(model)[0]
 
@@ -63,7 +64,33 @@ def from_pyg_report(model: torch.nn.Module) -> tuple[torch.nn.Module, Report]:
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"geocompile.from_pyg: model must be a torch.nn.Module, got {type(model).__name__}")
     walk = _Walk()
-    return walk.visit(copy.deepcopy(model), ""), walk.report
+    copied = _copied(model)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # new layers draw weights; the user's random numbers stay as they were
+        return walk.visit(copied, ""), walk.report
+
+
+def _copied(model: torch.nn.Module) -> torch.nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:  # whatever the __deepcopy__ of a user's attribute raises
+        path, module = _uncopyable(model)
+        raise TypeError(
+            f"geocompile.from_pyg: {path or 'the model'} ({type(module).__name__}) cannot be copied: {error}; "
+            "remove what was computed with gradients: a filled cache by reset_parameters() or by filling it under "
+            "torch.no_grad(), torch.nn.utils.weight_norm by remove_weight_norm"
+        ) from error
+
+
+def _uncopyable(model: torch.nn.Module) -> tuple[str, torch.nn.Module]:
+    """The innermost module that cannot be copied, and where it stands."""
+    for path, module in reversed(list(model.named_modules())):
+        try:
+            copy.deepcopy(module)
+        except Exception:  # the question is only which one fails
+            return path, module
+    return "", model
 
 
 class _Walk:

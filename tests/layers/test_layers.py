@@ -1,5 +1,6 @@
 """Every layer, with every option: script, export, gradient, training, state dict, dense formula."""
 
+import copy
 import io
 from typing import Any
 
@@ -233,3 +234,14 @@ class TestCache:
         expected = filled(x, edge_index)
         exported = torch.export.export(filled, (x, edge_index)).module()
         torch.testing.assert_close(exported(x, edge_index.flip(0)), expected)
+
+
+def test_a_cached_layer_can_be_copied_though_its_edge_weights_have_a_gradient() -> None:
+    conv = GCNConv(3, 2, cached=True)
+    x, edge_index = torch.randn(4, 3), torch.tensor([[0, 1], [1, 2]])
+    weight = torch.ones(2, requires_grad=True)
+    conv(x, edge_index, weight).sum().backward()
+    assert weight.grad is not None
+    torch.testing.assert_close(copy.deepcopy(conv)(x, edge_index), conv(x, edge_index))
+    for _ in range(2):
+        conv(x, edge_index, weight).sum().backward()

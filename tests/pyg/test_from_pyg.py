@@ -3,6 +3,8 @@
 import itertools
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -215,7 +217,65 @@ def with_parametrized_weight() -> torch.nn.Module:
     return conv
 
 
+def changed(change: Callable[[Any], object], make: Callable[[], Any] = lambda: pyg.GCNConv(3, 3)) -> Any:
+    """A function that makes a layer and then changes it in place."""
+
+    def make_changed() -> torch.nn.Module:
+        conv = make()
+        change(conv)
+        return conv
+
+    return make_changed
+
+
+def graph_conv() -> torch.nn.Module:
+    return pyg.GraphConv(3, 3)
+
+
+def new_parameter() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.ones(3))
+
+
 KEPT = {
+    "bias of lin": (
+        changed(lambda conv: setattr(conv.lin, "bias", new_parameter())),
+        "its lin carries a bias of its own",
+    ),
+    "bias of lin_root": (
+        changed(lambda conv: setattr(conv.lin_root, "bias", new_parameter()), graph_conv),
+        "its lin_root carries a bias of its own",
+    ),
+    "own message": (changed(lambda conv: setattr(conv, "message", conv.message)), "it carries message"),
+    "own forward": (
+        changed(lambda conv: setattr(conv, "forward", conv.forward), graph_conv),
+        "carries forward",
+    ),
+    "own forward of lin": (
+        changed(lambda conv: setattr(conv.lin, "forward", torch.relu)),
+        "its lin carries forward",
+    ),
+    "one more parameter": (
+        changed(lambda conv: conv.register_parameter("scale", new_parameter())),
+        "it carries scale",
+    ),
+    "one more buffer": (
+        changed(lambda conv: conv.register_buffer("scale", torch.ones(3))),
+        "it carries scale",
+    ),
+    "one more module": (changed(lambda conv: conv.add_module("act", torch.nn.ReLU())), "it carries act"),
+    "hook of the aggregation": (
+        changed(lambda conv: conv.aggr_module.register_forward_hook(lambda *_: None)),
+        "its aggr_module carries hooks",
+    ),
+    "another aggregation": (
+        changed(lambda conv: setattr(conv, "aggr_module", pyg.aggr.MaxAggregation())),
+        "its aggr_module is a MaxAggregation, which aggr='add' is not",
+    ),
+    "own forward of an aggregation": (
+        changed(lambda aggr: setattr(aggr, "forward", torch.relu), lambda: pyg.aggr.SumAggregation()),
+        "it carries forward",
+    ),
+    "explained": (changed(lambda conv: setattr(conv, "_explain", True)), "it is being explained"),
     "no layer of this class": (lambda: pyg.GATConv(3, 3), "no layer of this class yet"),
     "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "'median' has no geocompile operator"),
     "hook": (with_hook, "it carries hooks"),
@@ -232,6 +292,37 @@ def test_what_cannot_be_replaced_is_kept_with_the_reason(name) -> None:
     assert type(ours) is type(theirs)
     assert not report.replaced
     assert reason in report.kept[0].reason
+
+
+def test_the_users_random_numbers_are_not_drawn() -> None:
+    theirs = pyg.GCNConv(3, 3)
+    before = torch.get_rng_state()
+    geocompile.from_pyg(theirs)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_layer_with_decomposed_channels_is_replaced() -> None:
+    theirs = pyg.GCNConv(3, 4, decomposed_layers=2).double()
+    ours = geocompile.from_pyg(theirs)
+    inputs = random_graph(0)
+    assert type(ours) is layers.GCNConv
+    assert_same(ours(*inputs), theirs(*inputs))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm`:FutureWarning")
+def test_a_model_that_cannot_be_copied_is_refused_with_the_module_and_what_to_do() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Sequential(torch.nn.Linear(3, 3)))
+    torch.nn.utils.weight_norm(model[1][0])
+    with pytest.raises(TypeError, match=r"from_pyg: 1\.0 \(Linear\) cannot be copied: .*remove_weight_norm"):
+        geocompile.from_pyg(model)
+
+
+def test_a_cache_with_a_gradient_is_refused_with_the_module_and_what_to_do() -> None:
+    model = torch.nn.ModuleList([pyg.GCNConv(3, 2, cached=True).double()])
+    x, edge_index, weight = random_graph(0)
+    model[0](x, edge_index, weight.requires_grad_())
+    with pytest.raises(TypeError, match=r"from_pyg: 0 \(GCNConv\) cannot be copied: .*torch\.no_grad"):
+        geocompile.from_pyg(model)
 
 
 def test_a_users_subclass_of_a_pyg_layer_is_left_alone() -> None:

@@ -1,0 +1,87 @@
+"""Refuses PyG modules that carry more than options and weights: what a converter does not know would be lost."""
+
+from typing import Any
+
+import torch
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_propagate_forward_pre_hooks",
+    "_propagate_forward_hooks",
+    "_message_forward_pre_hooks",
+    "_message_forward_hooks",
+    "_aggregate_forward_pre_hooks",
+    "_aggregate_forward_hooks",
+)
+_PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
+
+
+class KeepError(Exception):
+    """The module cannot be replaced by one that computes the same; says why."""
+
+
+def class_path(module: torch.nn.Module) -> str:
+    """Where the class of ``module`` is defined; a subclass of a PyG layer is another class."""
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def check_layer(old: Any, aggregations: tuple[str, ...], linears: dict[str, tuple[str, ...]]) -> None:
+    """Refuse a message passing layer unless it is as its constructor made it, but for its options and weights.
+
+    Args:
+        old: the layer.
+        aggregations: the values of ``aggr`` that have an operator.
+        linears: its linear layers, each with the names of the parameters that are carried over.
+
+    Raises:
+        KeepError: it carries something else.
+    """
+    if not isinstance(old.aggr, str) or old.aggr not in aggregations:
+        raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
+    if getattr(old, "_explain", None):
+        raise KeepError("it is being explained: its messages are masked")
+    fresh = _fresh(old, 1, 1, aggr=old.aggr, decomposed_layers=getattr(old, "_decomposed_layers", 1))
+    _check_like(old, fresh)
+    for name, parameters in linears.items():
+        linear = getattr(old, name)
+        if class_path(linear) != _PYG_LINEAR:
+            raise KeepError(f"its {name} is a {type(linear).__name__}, not PyG's plain Linear")
+        if isinstance(linear.weight, torch.nn.parameter.UninitializedParameter):
+            raise KeepError(f"the size of its {name} is not known yet; run the model once")
+        _check_like(linear, getattr(fresh, name), name)
+        for parameter, value in linear._parameters.items():
+            if value is not None and parameter not in parameters:
+                raise KeepError(f"its {name} carries a {parameter} of its own, which would be lost")
+    if class_path(old.aggr_module) != class_path(fresh.aggr_module):
+        raise KeepError(
+            f"its aggr_module is a {type(old.aggr_module).__name__}, which aggr={old.aggr!r} is not"
+        )
+    _check_like(old.aggr_module, fresh.aggr_module, "aggr_module")
+
+
+def check_aggregation(old: Any) -> None:
+    """The same for an aggregation module without options."""
+    _check_like(old, _fresh(old))
+
+
+def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:
+    """Another module of this class, which says what this version of PyG puts into one."""
+    return type(old)(*args, **kwargs)
+
+
+def _check_like(old: Any, fresh: Any, name: str = "") -> None:
+    its = f"its {name}" if name else "it"
+    if any(getattr(old, hooks, None) for hooks in _HOOKS):
+        raise KeepError(f"{its} carries hooks, which would be lost")
+    for found, expected in (
+        (vars(old), vars(fresh)),
+        (old._parameters, fresh._parameters),
+        (old._buffers, fresh._buffers),
+        (old._modules, fresh._modules),
+    ):
+        more = sorted(found.keys() - expected.keys())
+        if more:
+            raise KeepError(f"{its} carries {', '.join(more)}, set from outside, which would be lost")
