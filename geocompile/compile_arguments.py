@@ -23,20 +23,6 @@ def checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def check_passes(passes: Sequence[str] | None) -> None:
-    """Refuse an unknown pass.
-
-    Raises:
-        ValueError: A name is unknown.
-    """
-    from geocompile.passes import PASSES
-
-    known = [step.name for step in PASSES]
-    for name in passes or ():
-        if name not in known:
-            raise ValueError(f"geocompile.compile: unknown pass {name!r}, choose from: {', '.join(known)}")
-
-
 def check_model(model: object) -> None:
     """Refuse what cannot be compiled.
 

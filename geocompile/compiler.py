@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from geocompile.bundle import Bundle, BundleWriter
 from geocompile.errors import CaptureError, ExportError, GeocompileError, MissingRuntimeError
+from geocompile.exclusive import exclusive
 from geocompile.exporters import CapturedProgram, get_exporter
 from geocompile.exporters import ExportError as EngineError
 from geocompile.manifest import Tolerance
@@ -23,7 +24,7 @@ except ImportError as error:
         f"geocompile.compile needs torch ({error}): pip install 'geocompile[compile]'"
     ) from None
 
-from geocompile.compile_arguments import check_examples, check_model, check_passes, checked_targets
+from geocompile.compile_arguments import check_examples, check_model, checked_targets
 
 if TYPE_CHECKING:
     from geocompile.pyg import Report as Replacements
@@ -43,6 +44,7 @@ def compile(
 ) -> Bundle:
     """Compile a graph neural network into a bundle of engines, and prove that they equal eager PyTorch.
 
+    Compilations in several threads run one after the other: tracing changes state of the whole process.
     Everything is written beside `output` and renamed at the end: an error, a failed verification or Ctrl-C
     leaves a bundle that was there before as it was. A failed verification leaves its report in
     `<output>.failed`.
@@ -65,22 +67,24 @@ def compile(
     Raises:
         TypeError: The model or an example is of a kind that cannot be compiled.
         ValueError: A target or pass is unknown, there is no example, the model is not on the CPU or in half
-            precision, or the model itself fails on an example.
+            precision, fails on an example itself, or is random in eval mode.
         BundleError: `output` is a file, or a folder that is not a bundle.
         CaptureError: The model cannot be captured; the message names the line.
         ExportError: An engine cannot be made.
-        VerificationError: An engine does not equal eager.
+        VerificationError: An engine does not equal eager, or rounding decides so much of what eager says that it
+            cannot be told.
     """
     from geocompile.examples import normalize_examples
+    from geocompile.passes import chosen_passes
 
     progress = or_silent(progress)
     targets = checked_targets(targets)
-    check_passes(passes)
+    chosen_passes(passes)
     check_model(model)
     calls = [example.tensors for example in normalize_examples(model, examples)]
     check_examples(calls)
     folder = Path("build", type(model).__name__.lower()) if output is None else Path(output)
-    with BundleWriter(folder) as writer:
+    with BundleWriter(folder) as writer, exclusive(progress):
         compilation = _Compilation(model, calls, writer, progress)
         compilation.make(targets, dynamic, passes)
         report = compilation.verify(folder) if verify else None
@@ -160,7 +164,7 @@ class _Compilation:
     def finish(self, report: Report | None) -> Bundle:
         """Write the HTML report and publish the bundle."""
         if report is not None:
-            self._fields["verification"] = report.to_json()
+            self._fields["verification"] = report.summary()
             self._fields["tolerances"] = {
                 name: Tolerance(atol=bound, rtol=0.0) for name, bound in report.tolerances.items()
             }

@@ -134,10 +134,7 @@ def _passes(left_out: list[str]) -> list[str] | None:
     """The passes to run, or None for all of them."""
     if not left_out:
         return None
-    from geocompile.passes import PASSES
+    from geocompile.passes import PASSES, chosen_passes
 
-    names = [entry.name for entry in PASSES]
-    for name in left_out:
-        if name not in names:
-            raise InputError(f"--no-pass {name}: there is no such pass; the passes are {', '.join(names)}")
-    return [name for name in names if name not in left_out]
+    chosen_passes(left_out)  # refuses an unknown name
+    return [step.name for step in PASSES if step.name not in left_out]

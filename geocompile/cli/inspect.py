@@ -14,6 +14,7 @@ from geocompile.cli import tables
 from geocompile.cli.op_counts import count_operators
 from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
 from geocompile.cli.outcome import Outcome, reported
+from geocompile.report import describe_range
 
 if TYPE_CHECKING:
     from geocompile.bundle import Bundle
@@ -96,8 +97,11 @@ def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
 def _draw_tensors(console: Console, bundle: Bundle) -> None:
     rows = tables.table("tensor", "type", "meaning")
     for spec in bundle.manifest.inputs:
-        meaning = f"values in 0 .. {spec.index_of} - 1" if spec.index_of else ""
-        rows.add_row(f"[cyan]→[/] {escape(spec.name)}", escape(tables.shape(spec)), meaning)
+        rows.add_row(
+            f"[cyan]→[/] {escape(spec.name)}",
+            escape(tables.shape(spec)),
+            escape(describe_range(spec.index_of)),
+        )
     for spec in bundle.manifest.outputs:
         rows.add_row(f"[cyan]←[/] {escape(spec.name)}", escape(tables.shape(spec)), "")
     console.print(rows)
@@ -140,4 +144,5 @@ def _verification(report: dict[str, Any] | None) -> str:
     if not report.get("ok"):
         return "[red]failed[/]"
     engines, graphs = len(report.get("engines", [])), len(report.get("graphs", []))
-    return f"[green]yes[/], {engines} engines equal eager PyTorch on {graphs} graphs"
+    notes = "".join(f"\n           [yellow]note:[/] {escape(str(note))}" for note in report.get("notes", []))
+    return f"[green]yes[/], {engines} engines equal eager PyTorch on {graphs} graphs{notes}"

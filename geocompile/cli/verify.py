@@ -84,7 +84,7 @@ def draw(console: Console, report: Report) -> None:
     for row in report.rows():
         rows.add_row(*_cells(row))
     console.print(rows)
-    failures = list(report.failures())
+    failures = report.failures()
     for failure in failures[:SHOWN_FAILURES]:
         console.print(f"[red]✗[/] {escape(failure)}", highlight=False)
     if len(failures) > SHOWN_FAILURES:
@@ -94,6 +94,8 @@ def draw(console: Console, report: Report) -> None:
             console.print(
                 f"[yellow]{row['engine']} was not run:[/] {escape(row['skipped'])}", highlight=False
             )
+    for note in report.notes():
+        console.print(f"[yellow]note:[/] {escape(note)}", highlight=False)
     verdict = "Every engine that ran equals eager" if report.ok else "Verification failed"
     console.print(
         f"{verdict} (measured against {report.reference} on {len(report.graphs)} graphs).", highlight=False
@@ -103,7 +105,7 @@ def draw(console: Console, report: Report) -> None:
 def _cells(row: dict[str, Any]) -> list[str]:
     if row["skipped"] or row["problem"]:
         return [tables.mark(row["ok"]) if row["problem"] else "-", row["engine"], "", "", "", "", "", ""]
-    graphs = f"{row['graphs'] - row['failed']}/{row['graphs']}"
+    graphs = f"{row['graphs'] - row['failed'] - row['unproven']}/{row['graphs']}"
     numbers = [f"{row[key]:.2g}" for key in ("error", "bound", "eager_error")]
     repeatable = "runs, threads" if row["repeatable_threads"] else "runs" if row["repeatable_runs"] else "no"
     return [tables.mark(row["ok"]), row["engine"], escape(row["output"]), graphs, *numbers, repeatable]

@@ -11,7 +11,7 @@ from geocompile.passes.framework import Editor, Pass, PassResult
 from geocompile.passes.merge_preprocessing import MERGE_PREPROCESSING
 from geocompile.passes.remove_dead_code import REMOVE_DEAD_CODE
 
-__all__ = ["PASSES", "Editor", "Pass", "PassResult", "run_passes"]
+__all__ = ["PASSES", "Editor", "Pass", "PassResult", "chosen_passes", "run_passes"]
 
 PASSES: tuple[Pass, ...] = (DROP_DROPOUT, FOLD_CONSTANTS, MERGE_PREPROCESSING, REMOVE_DEAD_CODE)
 """All passes, in the order in which they run."""
@@ -32,14 +32,23 @@ def run_passes(
     Raises:
         ValueError: A name is unknown.
     """
-    known = [step.name for step in PASSES]
-    for name in enabled or ():
-        if name not in known:
-            raise ValueError(f"geocompile: unknown pass {name!r}, expected some of {', '.join(known)}")
+    steps = chosen_passes(enabled)
     editor = Editor(program)
     results = []
-    for step in PASSES:
-        if enabled is None or step.name in enabled:
-            details = step.rewrite(editor)
-            results.append(PassResult(step.name, len(details), details))
+    for step in steps:
+        details = step.rewrite(editor)
+        results.append(PassResult(step.name, len(details), details))
     return editor.finish(), results
+
+
+def chosen_passes(names: Sequence[str] | None) -> tuple[Pass, ...]:
+    """The passes of these names in the order in which they run; None: all.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    known = [step.name for step in PASSES]
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"geocompile: unknown pass {name!r}, choose from: {', '.join(known)}")
+    return tuple(step for step in PASSES if names is None or step.name in names)

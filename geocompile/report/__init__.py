@@ -28,8 +28,8 @@ def render(manifest: Manifest, report: "Report | None") -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"number": _number, "size": _size, "shape": _shape}
-    failures = list(report.failures()) if report is not None else []
+    environment.filters |= {"number": _number, "size": _size, "shape": _shape, "range": describe_range}
+    failures = report.failures() if report is not None else []
     return environment.get_template(_TEMPLATE).render(
         manifest=manifest, report=report, failures=failures, rows=report.rows() if report else []
     )
@@ -53,6 +53,17 @@ def remove_diagnostics(output: Path) -> None:
     folder = _failed(output)
     if folder.is_dir() and {path.name for path in folder.iterdir()} <= set(_DIAGNOSTICS):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def describe_range(index_of: str | tuple[str | None, ...] | None) -> str:
+    """The values that an input may have (`TensorSpec.index_of`), in words; empty where all are allowed."""
+    if index_of is None:
+        return ""
+    if not isinstance(index_of, str):
+        return "; ".join(
+            f"row {row}: {describe_range(bound) or 'not known'}" for row, bound in enumerate(index_of)
+        )
+    return "not negative" if index_of == "*" else f"index in [0, {index_of})"
 
 
 def _failed(output: Path) -> Path:

@@ -14,6 +14,16 @@ For graph g and output column c, with T the float64 output,
 - units(n) = UNITS + sqrt(n): rounding units that a sum of n terms may lose when added in another order. A
   random walk of n roundings is sqrt(n) / 6 units wide; layers stack, so six widths are allowed. n is the largest
   number of terms of the graph's sums.
+
+Where noise[g] is more than 1/1024 of scale[g], or rounding changes an integer or a size, there is no truth: rounding
+decides (a top-k with a tie, sin(1e8 x)), and a bound wide enough for eager would let any engine pass. Such an
+output is compared with float32 eager itself, within
+
+    bound[g, c] = 2 * (MULTIPLE * scale[g] * median_g(noise / scale) + units(n) * eps * scale[g] * weight[c]) + tiny
+
+with the median over the graphs that do have a truth; integers must be equal. An engine that keeps it made the same
+choices and is right; one that does not is neither right nor wrong: the graph proves nothing about it, is counted as
+such, and an engine with such results on more than half of the graphs is not verified (`report.MIN_PROVEN`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +49,7 @@ class Bound:
         scale: The largest finite magnitude of the output.
         eager_error: The distance of plain eager from the truth.
         multiple: How much of `noise` is in `columns`.
+        stable: False where rounding decides; then `columns` counts from float32 eager, not from the truth.
     """
 
     columns: Array
@@ -46,6 +57,7 @@ class Bound:
     scale: float
     eager_error: float
     multiple: float = MULTIPLE
+    stable: bool = True
 
 
 def units(terms: int) -> float:
@@ -78,14 +90,18 @@ def measure(
         scales.append(_largest(exact))
         errors.append(_eager_error(truth, output))
     totals = [float(scale.max(initial=0.0)) for scale in scales]
+    stable = [truth.is_stable(output) for truth in truths]
     live = [k for k, total in enumerate(totals) if total > 0]
+    sound = [k for k in live if stable[k]]
     weight = np.max([scales[k] / totals[k] for k in live], axis=0) if live else np.ones_like(scales[0])
-    usual = np.median([noises[k] / totals[k] for k in live], axis=0) if live else np.zeros_like(scales[0])
+    usual = np.median([noises[k] / totals[k] for k in sound], axis=0) if sound else np.zeros_like(scales[0])
     bounds = []
-    for noise, total, error, count in zip(noises, totals, errors, terms, strict=True):
-        lifted = np.maximum(noise, usual * total)
-        columns = multiple * lifted + units(count) * eps * total * weight + float(np.finfo(np.float32).tiny)
-        bounds.append(Bound(columns, lifted, total, error, multiple))
+    for k, total in enumerate(totals):
+        lifted = np.maximum(noises[k], usual * total) if stable[k] else usual * total
+        times = 1.0 if stable[k] else 2.0  # float32 eager is as far from the truth as the engine may be
+        rounding = units(terms[k]) * eps * total * weight + float(np.finfo(np.float32).tiny)
+        columns = times * (multiple * lifted + rounding)
+        bounds.append(Bound(columns, lifted, total, errors[k], times * multiple, stable[k]))
     return bounds
 
 

@@ -1,5 +1,6 @@
 """`verify`: every engine of a bundle against eager PyTorch, on many graphs, within a measured bound."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ except ImportError as error:
         f"geocompile.verify compares with the model in torch ({error}): pip install 'geocompile[compile]'"
     ) from None
 
+from geocompile.exclusive import exclusive
 from geocompile.progress import Progress, or_silent
 from geocompile.verification import bounds
 from geocompile.verification.engines import check_engine, list_engines
-from geocompile.verification.inputs import Array
+from geocompile.verification.inputs import Array, is_integer
 from geocompile.verification.judged import Judged
 from geocompile.verification.reference import Reference
 from geocompile.verification.report import Report
@@ -36,8 +38,8 @@ def verify(
     """Compare the engines of a bundle with the model they were made from.
 
     The suite is the given graphs and graphs made from them (see `verification.suite`). The truth is the
-    model run in float64; what an engine may differ from it is measured on eager itself (see
-    `verification.bounds`).
+    model run in float64; what an engine may differ from it is measured on eager itself, and graphs on which
+    rounding decides what eager says prove nothing (see `verification.bounds`).
 
     Args:
         bundle: An opened bundle.
@@ -52,8 +54,11 @@ def verify(
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
-        ValueError: A target is not in the bundle, there are no graphs, or the model itself fails on a given
-            graph.
+        ValueError: A target is not in the bundle, there are no graphs, the model itself fails on a given graph,
+            or gives other results when it is run again (it is random in eval mode).
+
+    Warns:
+        UserWarning: The inputs allow fewer than half of the kinds of graph; the text says which and why.
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"geocompile.verify: model must be a torch.nn.Module, got {type(model).__name__}")
@@ -61,15 +66,18 @@ def verify(
     engines = list_engines(bundle, targets)
     manifest = bundle.manifest
     suite = make_suite(manifest.inputs, _examples(bundle, model, graphs), seed)
-    with progress.step("running eager in float64"):
-        reference = Reference(model, manifest.output_structure, seed)
-        reference.probe(suite.graphs[0].inputs)
-        judged = Judged(bundle, reference, suite.graphs)
-    checks = []
-    for engine in engines:
-        with progress.step(f"verifying {engine.label}"):
-            checks.append(check_engine(bundle, engine, judged.graphs, judged.judge))
-    return Report(
+    with exclusive(progress):
+        with progress.step("running eager in float64"):
+            reference = Reference(model, manifest.output_structure, seed)
+            reference.probe(suite.graphs[0].inputs)
+            judged = Judged(bundle, reference, suite.graphs)
+            for graph in suite.given():
+                reference.refuse_random(graph.inputs)
+        checks = []
+        for engine in engines:
+            with progress.step(f"verifying {engine.label}"):
+                checks.append(check_engine(bundle, engine, judged.graphs, judged.judge))
+    report = Report(
         engines=tuple(checks),
         graphs=tuple(judged.infos),
         skipped_graphs=(*suite.skipped, *judged.skipped),
@@ -80,6 +88,9 @@ def verify(
         tolerances=judged.tolerances(),
         seed=seed,
     )
+    if report.is_thin and any(is_integer(spec) for spec in manifest.inputs):
+        warnings.warn(f"geocompile.verify: {report.notes()[0]}", stacklevel=2)
+    return report
 
 
 def _examples(bundle: "Bundle", model: torch.nn.Module, graphs: Any) -> list[dict[str, Array]]:

@@ -1,11 +1,11 @@
 """The graphs that eager accepts, with their truths and bounds: what an engine's answers are held against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from geocompile.verification import bounds
 from geocompile.verification.compare import compare
-from geocompile.verification.inputs import Array
+from geocompile.verification.inputs import Array, symbolic_sizes
 from geocompile.verification.reference import Reference, Truth
 from geocompile.verification.report import GraphInfo, OutputCheck, first_line
 from geocompile.verification.suite import Graph
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from geocompile.bundle import Bundle
 
 REDRAWS = 4  # how often a graph is drawn anew when rounding alone flips a choice of the model on it
-FLIP = 2.0**-10  # relative change that no smooth model shows when its inputs move by 2**-24
 
 
 class Judged:
@@ -58,14 +57,16 @@ class Judged:
         """Run eager on a graph; redraw it while rounding alone changes what the model chooses."""
         redraws = 0
         truth = self._run(reference, graph)
-        while truth is not None and graph.redraw and redraws < REDRAWS and not is_stable(truth):
+        while truth is not None and graph.redraw and redraws < REDRAWS and not _is_stable(truth):
             redraws += 1
             graph = graph.redraw(redraws)
             truth = self._run(reference, graph)
         if truth is not None:
             self.graphs.append(graph)
             self._truths.append(truth)
-            self.infos.append(GraphInfo(graph.name, self._sizes(graph.inputs), redraws, not is_stable(truth)))
+            sizes = symbolic_sizes(self._specs, graph.inputs)
+            given = graph.redraw is None
+            self.infos.append(GraphInfo(graph.name, sizes, redraws, not _is_stable(truth), given))
 
     def _run(self, reference: Reference, graph: Graph) -> Truth | None:
         try:
@@ -80,24 +81,6 @@ class Judged:
             self.skipped.append((graph.name, f"eager refuses it: {first_line(error)}"))
             return None
 
-    def _sizes(self, inputs: Mapping[str, Array]) -> dict[str, int]:
-        return {
-            name: inputs[spec.name].shape[axis]
-            for spec in self._specs
-            for axis, name in enumerate(spec.shape)
-            if isinstance(name, str)
-        }
 
-
-def is_stable(truth: Truth) -> bool:
-    """Whether rounding leaves the model's choices alone: sizes, integers, and floats up to a small change."""
-    if not truth.sizes_agree:
-        return False
-    for output, exact in enumerate(truth.exact):
-        noise = truth.noise(output)
-        limit = (
-            FLIP * abs(exact[abs(exact) < float("inf")]).max(initial=0.0) if exact.dtype.kind == "f" else 0.0
-        )
-        if (noise > limit).any():
-            return False
-    return True
+def _is_stable(truth: Truth) -> bool:
+    return all(truth.is_stable(output) for output in range(len(truth.eager)))

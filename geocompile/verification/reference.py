@@ -14,6 +14,8 @@ from geocompile.verification.report import first_line
 from geocompile.verification.structure import flatten
 
 PERTURBATIONS = 2  # further runs per graph with inputs and weights off by one rounding
+FLIP = 2.0**-10  # relative change that no smooth model shows when its inputs move by 2**-24
+REORDERED = 2.0**-16  # relative change that adding in another order may cause between two equal runs
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,16 @@ class Truth:
         noise: Array = np.maximum.reduce(distances)
         return noise
 
+    def is_stable(self, output: int) -> bool:
+        """Whether rounding leaves the output alone: its size, integers, and floats up to a small change."""
+        if not self.sizes_agree:
+            return False
+        exact, limit = self.exact[output], 0.0
+        if exact.dtype.kind == "f":
+            limit = FLIP * float(np.abs(exact[np.isfinite(exact)]).max(initial=0.0))
+        noise = self.noise(output)
+        return not bool((np.isfinite(noise) & (noise > limit)).any())
+
 
 class Reference:
     """Runs a model as eager PyTorch does, in its own precision and in float64.
@@ -77,6 +89,26 @@ class Reference:
             if any(array.dtype == np.float32 for array in outputs):
                 self._fall_back("the model returns float32 for float64 inputs")
 
+    def refuse_random(self, inputs: Mapping[str, Array]) -> None:
+        """Run one graph twice as a caller would, one run after the other, and refuse results that differ.
+
+        Bits may differ where threads add in any order; a result that moves by more than that has no truth.
+
+        Raises:
+            ValueError: The model draws random numbers, or its result differs by more than rounding.
+        """
+        first, drew = self._run_unseeded(inputs, self._seed)
+        second, _ = self._run_unseeded(inputs, self._seed + 1)
+        for left, right in zip(first, second, strict=True):
+            if left.shape == right.shape and left.tobytes() == right.tobytes():
+                continue
+            if drew or left.shape != right.shape or not _within_rounding(left, right):
+                raise ValueError(
+                    "geocompile.verify: the model is random in eval mode: two equal runs of eager give different "
+                    "results, so no engine can equal it; make its random numbers an input, or draw them in "
+                    "training mode only"
+                )
+
     def __call__(self, inputs: Mapping[str, Array]) -> Truth:
         """Run one graph.
 
@@ -98,7 +130,20 @@ class Reference:
         tensors = {name: torch.tensor(array) for name, array in inputs.items()}
         if dtype is not None:
             tensors = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
-        with torch.no_grad(), _own_random_state(self._seed):
+        with _own_random_state(self._seed):
+            return self._forward(model, tensors)
+
+    def _run_unseeded(self, inputs: Mapping[str, Array], seed: int) -> tuple[list[Array], bool]:
+        """The outputs from another random state, and whether the model drew from it."""
+        with _own_random_state(seed):
+            before = torch.random.get_rng_state()
+            outputs = self._forward(
+                self._model, {name: torch.tensor(array) for name, array in inputs.items()}
+            )
+            return outputs, not torch.equal(before, torch.random.get_rng_state())
+
+    def _forward(self, model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> list[Array]:
+        with torch.no_grad():
             result = model(**tensors)
         return [leaf.detach().numpy() for leaf in flatten(result, self._structure)]
 
@@ -131,6 +176,14 @@ def _move(inputs: Mapping[str, Array], rng: np.random.Generator, finer: bool) ->
             change = _rounding(float(np.finfo(array.dtype).eps), finer=dtype != array.dtype)
             moved[name] = (array.astype(np.float64) * (1 + signs * change)).astype(dtype)
     return moved
+
+
+def _within_rounding(left: Array, right: Array) -> bool:
+    """Whether two results are as close as sums in another order are; integers must be equal."""
+    if left.dtype.kind != "f":
+        return bool(np.array_equal(left, right))
+    limit = REORDERED * float(np.abs(left[np.isfinite(left)]).max(initial=0.0))
+    return bool(np.allclose(left, right, rtol=0.0, atol=limit, equal_nan=True))
 
 
 def _rounding(eps: float, finer: bool) -> float:

@@ -1,11 +1,14 @@
 """The result of a verification: what was compared, how far apart it was, how far it may be."""
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from geocompile.errors import VerificationError
+from geocompile.verification import report_json, sentences
+from geocompile.verification.rows import rows_of
+
+MIN_PROVEN = 0.5  # the share of graphs on which an engine must be shown to equal eager
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,9 @@ class OutputCheck:
         output: The output's name.
         ok: Whether the engine is within the bound everywhere.
         problem: What else is wrong (shape, dtype, a NaN out of place); empty where only numbers are compared.
+        proven: False where rounding decides what eager says, and the engine says something else: no failure, and
+            no proof either.
+        size: The number of elements.
         max_error: Largest distance from the truth; the further errors are the mean, and the largest one
             divided by `scale`.
         scale: Largest magnitude of the true output.
@@ -32,6 +38,8 @@ class OutputCheck:
     output: str
     ok: bool
     problem: str = ""
+    proven: bool = True
+    size: int = 0
     max_error: float = 0.0
     mean_error: float = 0.0
     relative_error: float = 0.0
@@ -59,6 +67,11 @@ class GraphCheck:
         """Whether the engine answered and every output is right."""
         return not self.problem and all(output.ok for output in self.outputs)
 
+    @property
+    def proven(self) -> bool:
+        """Whether it is ok, and no output was left open because rounding decides it."""
+        return self.ok and all(output.proven for output in self.outputs)
+
 
 @dataclass(frozen=True)
 class EngineCheck:
@@ -84,8 +97,19 @@ class EngineCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed; an engine that was skipped has not failed."""
-        return not self.problem and all(graph.ok for graph in self.graphs)
+        """Whether nothing failed and enough is proven; an engine that was skipped has not failed."""
+        return not self.problem and all(graph.ok for graph in self.graphs) and self.is_proven
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the share of graphs that prove nothing is at most `1 - MIN_PROVEN`; empty results do not count."""
+        telling = sum(any(output.size for output in graph.outputs) for graph in self.graphs)
+        return self.unproven <= (1 - MIN_PROVEN) * telling
+
+    @property
+    def unproven(self) -> int:
+        """The number of graphs on which rounding decides and the engine differs from eager."""
+        return sum(graph.ok and not graph.proven for graph in self.graphs)
 
 
 @dataclass(frozen=True)
@@ -96,13 +120,15 @@ class GraphInfo:
         name: What it is there for.
         sizes: Its symbolic dimensions.
         redraws: How often it was drawn again because rounding alone flipped a choice of the model.
-        unstable: Rounding still flips choices on it, so that its bound is wide.
+        unstable: Rounding still flips choices on it: an engine that differs from eager there proves nothing.
+        given: It is the user's own.
     """
 
     name: str
     sizes: dict[str, int]
     redraws: int = 0
     unstable: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +163,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no engine failed and at least one ran."""
+        """Whether no engine failed, what ran is proven on enough graphs, and at least one ran."""
         return all(engine.ok for engine in self.engines) and any(
             not engine.skipped for engine in self.engines
         )
@@ -150,40 +176,35 @@ class Report:
                 that would have passed.
         """
         if not self.ok:
-            failures = list(self.failures())
+            failures = self.failures()
             more = f" ({len(failures) - 1} more failures in the report)" if len(failures) > 1 else ""
             stage = f"; the numbers first go wrong in {self.stage}" if self.stage else ""
             raise VerificationError(f"geocompile.verify: {failures[0]}{stage}{more}")
 
-    def failures(self) -> Iterator[str]:
+    @property
+    def is_thin(self) -> bool:
+        """Whether fewer than half of the kinds of graph that are drawn could be run."""
+        return sum(not graph.given for graph in self.graphs) < len(self.skipped_graphs)
+
+    def failures(self) -> list[str]:
         """One sentence per failure, the farthest out of its bound first."""
-        found: list[tuple[float, str]] = []
-        for engine in self.engines:
-            if engine.problem:
-                found.append((math.inf, f"{engine.engine} cannot be opened: {engine.problem}"))
-            for graph in engine.graphs:
-                if graph.problem:
-                    found.append(
-                        (math.inf, f"{engine.engine} fails on graph '{graph.graph}': {graph.problem}")
-                    )
-                for output in graph.outputs:
-                    if not output.ok:
-                        distance = output.error / output.bound if output.bound else math.inf
-                        found.append((distance, _sentence(engine, graph, output)))
-        if not found and all(engine.skipped for engine in self.engines):
-            found.append(
-                (0.0, "no engine was run: " + "; ".join(f"{e.engine}: {e.skipped}" for e in self.engines))
-            )
-        yield from (text for _, text in sorted(found, key=lambda pair: -pair[0]))
+        return sentences.failures(self)
+
+    def notes(self) -> list[str]:
+        """What a reader of the verdict must know besides: kinds of graph that did not run, graphs without proof."""
+        return sentences.notes(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per engine and output for tables: the graph on which it comes closest to its bound."""
-        return [row for engine in self.engines for row in _rows(engine)]
+        return [row for engine in self.engines for row in rows_of(engine)]
+
+    def summary(self) -> dict[str, Any]:
+        """What a manifest keeps, as JSON values: per engine and output the worst element, the suite, the notes."""
+        return report_json.summary(self)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; NaN and infinities become the strings "nan", "inf" and "-inf"."""
-        content = _encode(asdict(self))
-        return {"ok": self.ok, **content}
+        return {"ok": self.ok, **report_json.encode(asdict(self))}
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> "Report":
@@ -193,7 +214,7 @@ class Report:
             ValueError: It is not a report.
         """
         try:
-            return _report(content)
+            return report_json.decode(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"geocompile: not a verification report ({first_line(error)})") from error
 
@@ -202,84 +223,3 @@ def first_line(error: BaseException) -> str:
     """The kind and first line of an error: what a report can show."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _sentence(engine: EngineCheck, graph: GraphCheck, output: OutputCheck) -> str:
-    where = f"{engine.engine}: output '{output.output}' on graph '{graph.graph}'"
-    if output.problem:
-        return f"{where}: {output.problem}"
-    return (
-        f"{where}: worst element {list(output.index)} is {output.value:.9g}, expected {output.expected:.9g}; "
-        f"distance {output.error:.3g}, allowed {output.bound:.3g}; a tolerance of {output.error:.3g} "
-        f"({output.multiple:.3g} times eager's own error) would have passed"
-    )
-
-
-def _rows(engine: EngineCheck) -> Iterator[dict[str, Any]]:
-    names = list(dict.fromkeys(output.output for graph in engine.graphs for output in graph.outputs))
-    for name in names or [""]:
-        checks = [(g.graph, o) for g in engine.graphs for o in g.outputs if o.output == name]
-        graph, worst = max(checks, key=_closeness, default=("", None))
-        failed = sum(not graph_check.ok for graph_check in engine.graphs)
-        yield {
-            "engine": engine.engine,
-            "device": engine.device,
-            "output": name,
-            "ok": engine.ok,
-            "skipped": engine.skipped,
-            "problem": engine.problem,
-            "graphs": len(engine.graphs),
-            "failed": failed,
-            "max_error": max((o.max_error for _, o in checks), default=0.0),
-            "relative_error": max((o.relative_error for _, o in checks), default=0.0),
-            "mean_error": max((o.mean_error for _, o in checks), default=0.0),
-            "cosine": min((o.cosine for _, o in checks), default=1.0),
-            "eager_error": max((o.eager_error for _, o in checks), default=0.0),
-            "worst_graph": graph,
-            "error": worst.error if worst else 0.0,
-            "bound": worst.bound if worst else 0.0,
-            "repeatable_runs": engine.repeatable_runs,
-            "repeatable_threads": engine.repeatable_threads,
-        }
-
-
-def _closeness(check: tuple[str, OutputCheck]) -> tuple[bool, float]:
-    _, output = check
-    return (not output.ok, output.error / output.bound if output.bound else output.error)
-
-
-def _report(content: Mapping[str, Any]) -> Report:
-    engines = [
-        _build(EngineCheck, engine, graphs=tuple(_graph_check(graph) for graph in engine["graphs"]))
-        for engine in content["engines"]
-    ]
-    graphs = tuple(_build(GraphInfo, graph) for graph in content["graphs"])
-    skipped = tuple((str(name), str(reason)) for name, reason in content["skipped_graphs"])
-    report: Report = _build(Report, content, engines=tuple(engines), graphs=graphs, skipped_graphs=skipped)
-    return report
-
-
-def _graph_check(content: Mapping[str, Any]) -> GraphCheck:
-    outputs = [_build(OutputCheck, output, index=tuple(output["index"])) for output in content["outputs"]]
-    check: GraphCheck = _build(GraphCheck, content, outputs=tuple(outputs))
-    return check
-
-
-def _build(cls: Any, content: Mapping[str, Any], **replaced: Any) -> Any:
-    known = {item.name: item.type for item in fields(cls)}
-    values = {name: _decode(value, known[name]) for name, value in content.items() if name in known}
-    return cls(**(values | replaced))
-
-
-def _decode(value: Any, kind: Any) -> Any:
-    return float(value) if kind in (float, "float") else value
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _encode(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_encode(item) for item in value]
-    return value

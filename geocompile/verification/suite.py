@@ -82,6 +82,10 @@ class Suite:
     graphs: tuple[Graph, ...]
     skipped: tuple[tuple[str, str], ...]
 
+    def given(self) -> list[Graph]:
+        """The user's own graphs."""
+        return [graph for graph in self.graphs if graph.redraw is None]
+
 
 def make_suite(specs: Sequence[InputSpec], examples: Sequence[Mapping[str, Array]], seed: int = 0) -> Suite:
     """Make the suite from the user's graphs.

@@ -142,7 +142,7 @@ def test_inspect_counts_our_operators(compiled: tuple[Path, Result], command: Co
         (["user_models:nothing", "--example", "user_models:graphs"], 2, "has no 'nothing'"),
         (["user_models:make", "--example", "none.npz"], 2, "none.npz"),
         (["user_models:make", "--example", "user_models:graphs", "--target", "tensorflow"], 2, "tensorflow"),
-        (["user_models:make", "--example", "user_models:graphs", "--no-pass", "nothing"], 2, "no such pass"),
+        (["user_models:make", "--example", "user_models:graphs", "--no-pass", "nothing"], 2, "unknown pass"),
         (["user_models:Branching", "--example", "user_models:graphs"], 1, "user_models.py"),
     ],
     ids=["no example", "no such model", "no such file", "target", "pass", "branch on values"],

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -74,6 +75,7 @@ def test_one_call_gives_a_verified_bundle(tmp_path):
         "onnx (portable)",
         "torchscript",
     ]
+    assert len(json.dumps(verification)) < 5000
     assert "Verified" in (bundle.path / "report.html").read_text()
     assert files_in(tmp_path) == ["gcn"]
 
@@ -147,6 +149,41 @@ def test_nan_and_infinity_travel_through_every_engine_as_through_eager(tmp_path)
     report = geocompile.verify(bundle, model, [(x, edge_index, batch)])
     report.raise_if_failed()
     assert [engine.engine for engine in report.engines] == ["onnx", "onnx (portable)", "torchscript"]
+
+
+def test_a_model_of_which_rounding_decides_everything_is_not_verified(tmp_path):
+    class Chaos(GCN):
+        def forward(self, x, edge_index):
+            return torch.sin(1e8 * super().forward(x, edge_index))
+
+    with pytest.raises(
+        VerificationError, match=r"could not be verified: on \d+ of \d+ graphs rounding alone"
+    ):
+        geocompile.compile(Chaos(pyg.GCNConv), examples(), ["onnx"], tmp_path / "chaos")
+    assert files_in(tmp_path) == ["chaos.failed"]
+
+
+def test_bipartite_edges_are_verified_on_every_kind_of_graph(tmp_path):
+    class Bipartite(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv = GraphConv((3, 4), 5)
+
+        def forward(self, x_s, x_t, edge_index):
+            return self.conv((x_s, x_t), edge_index)
+
+    calls = [
+        (
+            torch.randn(s, 3),
+            torch.randn(t, 4),
+            torch.stack([torch.randint(0, s, (e,)), torch.randint(0, t, (e,))]),
+        )
+        for s, t, e in ((30, 8, 70), (20, 12, 50))
+    ]
+    bundle = geocompile.compile(Bipartite(), calls, FAST, tmp_path / "bipartite")
+    names = {graph["name"] for graph in bundle.manifest.verification["graphs"]}
+    assert {"no edges", "self-loops", "all edges to one node", "zero nodes"} <= names
 
 
 def break_the_engine(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from geocompile.exporters.program import TensorSpec
 from geocompile.manifest import Engine, FileRecord, Manifest
-from geocompile.report import remove_diagnostics, render, write_diagnostics
+from geocompile.report import describe_range, remove_diagnostics, render, write_diagnostics
 from geocompile.verification.report import EngineCheck, GraphCheck, GraphInfo, OutputCheck, Report
 
 
@@ -102,3 +102,24 @@ def test_diagnostics_leave_other_files_alone(tmp_path):
     (folder / "notes.txt").unlink()
     remove_diagnostics(tmp_path / "gcn")
     assert not folder.exists()
+
+
+def test_what_was_not_shown_stands_beside_the_verdict():
+    page = render(manifest(), checked(GOOD))
+    assert "1 of 2 kinds of graph did not run: several graphs (the model has no batch vector)" in page
+
+
+def test_graphs_without_proof_are_not_called_equal():
+    open_question = OutputCheck("output", True, proven=False, size=8)
+    page = render(manifest(), checked(open_question))
+    assert "Verification failed" in page
+    assert "1 of 1 prove nothing" in page
+    assert "rounding decides" in page
+    assert ">equal" not in page
+
+
+def test_ranges_of_indices_are_told_by_row():
+    assert describe_range("num_nodes") == "index in [0, num_nodes)"
+    assert describe_range(("num_src", None)) == "row 0: index in [0, num_src); row 1: not known"
+    assert describe_range("*") == "not negative"
+    assert describe_range(None) == ""
