@@ -46,7 +46,7 @@ def test_each_pass_alone_keeps_the_numbers(name: str) -> None:
 
 
 def test_unknown_pass_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown pass 'fuse', expected some of drop_dropout"):
+    with pytest.raises(ValueError, match="unknown pass 'fuse', choose from: drop_dropout"):
         run_passes(captured(GCN(), "x", "edge_index"), ["fuse"])
 
 
