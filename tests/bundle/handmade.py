@@ -60,6 +60,32 @@ def write_bundle(output: Path, *targets: str) -> Bundle:
         return writer.finish(**FIELDS)
 
 
+def write_identity_bundle(output: Path, dtype: str, shape: tuple[int | str, ...] = ("length",)) -> Bundle:
+    """A model that returns its only input, in ONNX and TorchScript, with a sample of 0, 1, 2 (or 2 alone)."""
+    import onnx
+    import torch
+    from onnx import helper
+
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    model_graph = helper.make_graph(
+        [helper.make_node("Identity", ["value"], ["out"])],
+        "identity",
+        [helper.make_tensor_value_info("value", kind, shape)],
+        [helper.make_tensor_value_info("out", kind, shape)],
+    )
+    value = np.array([0, 1, 2] if shape else 2).astype(dtype)
+    inputs, outputs = (TensorSpec("value", dtype, shape),), (TensorSpec("out", dtype, shape),)
+    fields = {"inputs": inputs, "outputs": outputs, "output_structure": {"kind": "tensor", "index": 0}}
+    with BundleWriter(output) as writer:
+        model = helper.make_model(model_graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+        onnx.save(model, writer.folder / "model.onnx")
+        torch.jit.script(torch.nn.Identity().eval()).save(str(writer.folder / "model.ts"))
+        writer.add_engine(EngineFiles(target="onnx", file="model.onnx"))
+        writer.add_engine(EngineFiles(target="torchscript", file="model.ts"))
+        writer.add_sample({"value": value}, {"out": value})
+        return writer.finish(**FIELDS | fields)
+
+
 def write_onnx(path: Path) -> None:
     """The model in standard ONNX operators."""
     import onnx

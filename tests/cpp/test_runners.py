@@ -8,11 +8,13 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from geocompile.bundle import Bundle
+from geocompile.bundle import Bundle, load
+from geocompile.manifest import DTYPES
 from tests.bundle import handmade
 from tests.bundle.test_bundle import HOSTILE_SAFETENSORS
 from tests.runtimes import compiled
@@ -106,6 +108,43 @@ def test_onnx_runner_agrees_with_the_samples(bundle: Bundle, onnx_runner: list[s
         result = run(*onnx_runner, bundle.path, onnxruntime_library(), *options)
         assert result.returncode == 0, result.stdout + result.stderr
         assert result.stdout.count("max error") == 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_runners_know_every_dtype_of_a_manifest(tmp_path: Path, all_runners: Path, dtype: str) -> None:
+    identity = handmade.write_identity_bundle(tmp_path / "identity", dtype)
+    for target, extra in (("onnx", [onnxruntime_library()]), ("torchscript", [])):
+        result = run(all_runners / f"runner_{target}", identity.path, *extra)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert result.stdout in (
+            "samples/0.safetensors out: max error 0\n",
+            "samples/0.safetensors out: equal\n",
+        )
+
+
+def test_half_precision_is_compared_as_numbers(tmp_path: Path, onnx_runner: list[str]) -> None:
+    values = np.array([1.5, -2.25, 6e-8, 65504, np.inf, -np.inf, np.nan, -0.0], np.float16)
+    identity = handmade.write_identity_bundle(tmp_path / "identity", "float16")
+    save_file({"in.value": values, "out.out": values}, identity.path / "samples/0.safetensors")
+    assert "max error 0\n" in run(*onnx_runner, identity.path, onnxruntime_library()).stdout
+    moved = values + np.array([0.125, *[0] * 7], np.float16)
+    save_file({"in.value": values, "out.out": moved}, identity.path / "samples/0.safetensors")
+    result = run(*onnx_runner, identity.path, onnxruntime_library())
+    assert result.returncode == 1
+    assert "max error 0.125" in result.stdout
+
+
+def test_failed_run_leaks_nothing(damaged: Path, tmp_path: Path) -> None:
+    """Under the address sanitizer: its leak check, at the end of the process, would change the exit status."""
+    sanitized = "-DCMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all"
+    options = ("-DTORCHSCRIPT=OFF", "-DAOTINDUCTOR=OFF", sanitized)
+    runner = build_runners(load(damaged), tmp_path / "build", *options) / "runner_onnx"
+    sample = load_file(damaged / "samples/0.safetensors")
+    sample["in.edge_index"][0, 0] = 99
+    save_file(sample, damaged / "samples/0.safetensors")
+    result = run(runner, damaged, onnxruntime_library())
+    assert "indices element out of data bounds" in result.stderr
+    assert result.returncode == 2, result.stderr
 
 
 def test_wrong_output_is_found(damaged: Path, onnx_runner: list[str]) -> None:

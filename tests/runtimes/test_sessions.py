@@ -165,7 +165,7 @@ def test_number_of_threads_is_kept_to_and_does_not_change_the_answer(bundle: Bun
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "bool"])
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_every_dtype_passes_unchanged(tmp_path: Path, dtype: str, kind: str) -> None:
-    session = identity_bundle(tmp_path / "identity", dtype).session("onnx")
+    session = handmade.write_identity_bundle(tmp_path / "identity", dtype).session("onnx")
     value = np.array([0, 1, 2]).astype(dtype)
     out = session(value if kind == "numpy" else torch.from_numpy(value))
     assert str(out.dtype).removeprefix("torch.") == dtype
@@ -173,7 +173,7 @@ def test_every_dtype_passes_unchanged(tmp_path: Path, dtype: str, kind: str) -> 
 
 
 def test_scalars_keep_their_rank(tmp_path: Path) -> None:
-    session = identity_bundle(tmp_path / "identity", "float32", ()).session("onnx")
+    session = handmade.write_identity_bundle(tmp_path / "identity", "float32", ()).session("onnx")
     assert session(np.array(3, np.float32)).shape == ()
 
 
@@ -226,23 +226,3 @@ def test_onnx_model_of_another_signature_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(BundleError, match="does not have the inputs and outputs that the manifest names"):
         bundle.session("onnx")
-
-
-def identity_bundle(output: Path, dtype: str, shape: tuple[int | str, ...] = ("length",)) -> Bundle:
-    import onnx
-    from onnx import helper
-
-    spec = TensorSpec("value", dtype, shape)
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    graph = helper.make_graph(
-        [helper.make_node("Identity", ["value"], ["out"])],
-        "identity",
-        [helper.make_tensor_value_info("value", kind, shape)],
-        [helper.make_tensor_value_info("out", kind, shape)],
-    )
-    fields = {"inputs": (spec,), "outputs": (spec,), "output_structure": {"kind": "tensor", "index": 0}}
-    with BundleWriter(output) as writer:
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-        onnx.save(model, writer.folder / "model.onnx")
-        writer.add_engine(EngineFiles(target="onnx", file="model.onnx"))
-        return writer.finish(**handmade.FIELDS | fields)
