@@ -9,6 +9,7 @@ from geocompile.layers import propagation
 from geocompile.layers.checks import check_edge_index
 from geocompile.layers.collect import Collected
 from geocompile.layers.hooks import Hooks, hooks_of, overridable, overrides
+from geocompile.layers.script_limits import refuse_unscriptable
 from geocompile.layers.scripting import generate, scripted_from_signatures, typed_hook
 
 _REDUCE = {"add": "sum", "sum": "sum", "mean": "mean", "max": "max", "min": "min", "mul": "mul"}
@@ -27,6 +28,9 @@ class MessagePassing(torch.nn.Module):
     with :func:`torch.jit.script` as it stands: unannotated arguments of the hooks take the type of what ``forward``
     passes, or that of a comment ``# propagate_type: (x: Tensor, w: Optional[Tensor])``, else ``Tensor``.
     ``forward`` itself is compiled as TorchScript compiles any ``forward``: annotate what is not a tensor.
+    What TorchScript cannot compile, and ``torch.jit.script`` refuses by name, in ``forward`` and what it calls:
+    ``super().message(...)`` or another method of a parent (``super().__init__`` is fine), ``**kwargs`` in a call, an
+    argument of :meth:`propagate` that begins with ``_geo_``. Eager and export take them all.
 
     The class is that of the PyG 1.2 reference with PyG 2.8.1's ``node_dim``. A node that receives no message gets 0
     (``aggr="mul"``: 1). Where ``message`` is not overridden, no tensor of shape [num_edges, channels] exists.
@@ -164,8 +168,9 @@ class MessagePassing(torch.nn.Module):
 
     def __prepare_scriptable__(self) -> "MessagePassing":
         """Called by torch.jit.script: refuse here, in words, what cannot be compiled."""
+        cls: type = type(self)
+        refuse_unscriptable(cls)
         if not self.computes_in_forward:
-            cls: type = type(self)
             generate(cls)
         return self
 

@@ -141,7 +141,7 @@ class Calls:
         self.count = 0
         self.size_is_list = False
         self.size_is_positional = False
-        for function in _methods(cls):
+        for function in methods_of(cls):
             try:
                 source = textwrap.dedent(inspect.getsource(function))
             except OSError:
@@ -203,7 +203,7 @@ class _Guess:
         return pairs[0] if pairs else self.type_of(values[0])
 
 
-def _methods(cls: type) -> Iterator[types.FunctionType]:
+def methods_of(cls: type) -> Iterator[types.FunctionType]:
     """The methods in use that ``cls`` and its parents below MessagePassing wrote."""
     seen: set[str] = set()
     for base in cls.__mro__:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from geocompile.layers import MessagePassing
+from geocompile.layers import GCNConv, MessagePassing
 from tests.layers import user_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
@@ -257,6 +257,65 @@ def test_every_local_of_the_generated_code_has_the_prefix() -> None:
         names = (set(code.co_varnames) - parameters) | (set(code.co_names) & set(layer.propagate.__globals__))
         assert {name for name in names if not name.startswith("_geo_")} == set()
         assert "_geo_out" in names
+
+
+class CallsParent(user_layers.Fused):
+    def message(self, x_j: Tensor, factor: float) -> Tensor:
+        return super().message(x_j, factor) + 1
+
+
+class CallsParentByName(user_layers.Fused):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return MessagePassing.propagate(self, edge_index, x=x, factor=1.0)
+
+
+class ReluOfGCN(GCNConv):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return super().forward(x, edge_index).relu()
+
+
+class Expands(MessagePassing):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        kept = {"x": x}
+        return self.helper(kept, edge_index)
+
+    def helper(self, kept: dict[str, Tensor], edge_index: Tensor) -> Tensor:
+        return self.propagate(edge_index, **kept)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (CallsParent, r"CallsParent: message calls super\(\)\.message \(.*test_user_layers\.py:\d+\)"),
+        (CallsParentByName, r"CallsParentByName: forward calls MessagePassing\.propagate"),
+        (lambda: ReluOfGCN(3, 2), r"ReluOfGCN: forward calls super\(\)\.forward"),
+        (Expands, r"Expands: helper passes \*\*kept to self\.propagate .*pass each argument by its name"),
+    ],
+)
+def test_what_torchscript_cannot_compile_is_refused_in_words(
+    make: Callable[[], torch.nn.Module], message: str
+) -> None:
+    network = torch.nn.Sequential(make())
+    with pytest.raises(TypeError, match=message):
+        torch.jit.script(network)
+
+
+def test_what_torchscript_does_not_reach_may_call_a_parent() -> None:
+    class Fine(user_layers.Plain):
+        def reset_parameters(self) -> None:
+            super().reset_parameters()
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            if not torch.jit.is_scripting():
+                return super().forward(x, edge_index)
+            return self.propagate(edge_index, x=x)
+
+        @torch.jit.unused
+        def aside(self, x: Tensor) -> Tensor:
+            return super().aside(x)
+
+    layer, inputs = Fine(), (torch.randn(4, 3), torch.tensor([[0, 1], [1, 3]]))
+    torch.testing.assert_close(torch.jit.script(layer)(*inputs), layer(*inputs))
 
 
 def test_a_hook_without_named_arguments_is_refused() -> None:
