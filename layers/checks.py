@@ -1,5 +1,7 @@
 """Checks of what a layer is given, scriptable, with messages that name the layer and the argument."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
@@ -38,11 +40,15 @@ def check_edge_index(layer: str, edge_index: Tensor) -> None:
         )
 
 
-def check_features(layer: str, x: Tensor, edge_index: Tensor, channels: int, node_dim: int) -> None:
+def check_features(
+    layer: str, x: Tensor, edge_index: Tensor, weight: Tensor, channels: int, node_dim: int
+) -> None:
     """Refuse node features that are no floating-point tensor ``[num_nodes, channels]`` (or of higher rank).
 
+    ``weight`` is the layer's, of whose dtype ``x`` must be (except under autocast).
+
     Raises:
-        TypeError: ``x`` is not a floating-point tensor.
+        TypeError: ``x`` is not a dense floating-point tensor of the layer's dtype.
         ValueError: its rank, its last dimension or its device do not fit.
     """
     if not isinstance(x, Tensor):
@@ -54,6 +60,8 @@ def check_features(layer: str, x: Tensor, edge_index: Tensor, channels: int, nod
         raise TypeError(
             f"geocompile.{layer}: x must be of a floating-point dtype, got {x.dtype}; use x.float()"
         )
+    if not is_scripting():
+        _check_kind(layer, x, weight)
     if x.dim() < 2 or (channels >= 0 and x.size(-1) != channels):
         raise ValueError(
             f"geocompile.{layer}: x must have shape [num_nodes, {channels}], got {list(x.shape)}"
@@ -69,6 +77,34 @@ def check_features(layer: str, x: Tensor, edge_index: Tensor, channels: int, nod
         )
 
 
+def check_pair(layer: str, x: Any) -> None:
+    """Refuse what is no pair of features for the two ends of a bipartite graph.
+
+    Raises:
+        TypeError: ``x`` is no tuple or list, or holds something else than tensors and None.
+        ValueError: it does not have two elements.
+    """
+    if not isinstance(x, (tuple, list)) or not all(item is None or isinstance(item, Tensor) for item in x):
+        found = [type(item) for item in x] if isinstance(x, (tuple, list)) else type(x)
+        raise TypeError(f"geocompile.{layer}: x must be a tensor, or a pair of tensors or None, got {found}")
+    if len(x) != 2:
+        raise ValueError(
+            f"geocompile.{layer}: x must be a tensor, or a pair for source and target, got {len(x)} items"
+        )
+
+
+def _check_kind(layer: str, x: Tensor, weight: Tensor) -> None:
+    if x.layout != torch.strided:
+        raise TypeError(
+            f"geocompile.{layer}: x must be a dense tensor, got layout {x.layout}; use x.to_dense()"
+        )
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(
+            f"geocompile.{layer}: x is of dtype {x.dtype} and the weights of the layer of {weight.dtype}; "
+            "convert one of them: x.to(dtype), layer.to(dtype)"
+        )
+
+
 def edge_weight_as(layer: str, edge_weight: Tensor | None, edge_index: Tensor, x: Tensor) -> Tensor | None:
     """``edge_weight`` as a ``[num_edges]`` tensor of the dtype of ``x``; ``[num_edges, 1]`` is accepted.
 
@@ -78,6 +114,10 @@ def edge_weight_as(layer: str, edge_weight: Tensor | None, edge_index: Tensor, x
     """
     if edge_weight is None:
         return None
+    if not isinstance(edge_weight, Tensor):
+        raise TypeError(
+            f"geocompile.{layer}: edge_weight must be a tensor of shape [num_edges], got {type(edge_weight)}"
+        )
     if edge_weight.dtype == torch.bool or edge_weight.is_complex():
         raise TypeError(
             f"geocompile.{layer}: edge_weight must be of a real number dtype, got {edge_weight.dtype}"

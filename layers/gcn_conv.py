@@ -95,7 +95,7 @@ class GCNConv(MessagePassing):
         self.add_self_loops = normalize if add_self_loops is None else add_self_loops
         self.normalize = normalize
         self.improved_needs_edge_weight = improved_needs_edge_weight
-        self.lin = linear(in_channels, out_channels, bias=False, glorot=True)
+        self.lin = linear("GCNConv", in_channels, out_channels, bias=False, glorot=True)
         self.bias = torch.nn.Parameter(torch.zeros(out_channels)) if bias else None
         self._cached = None
 
@@ -109,7 +109,7 @@ class GCNConv(MessagePassing):
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The features of every node after the convolution; see the class for shapes and errors."""
         check_edge_index("GCNConv", edge_index)
-        check_features("GCNConv", x, edge_index, self.in_channels, self.node_dim)
+        check_features("GCNConv", x, edge_index, self.lin.weight, self.in_channels, self.node_dim)
         x = nodes_first(x, self.node_dim)
         rowptr, col, weight, self_weight = self._graph(x, edge_index, edge_weight)
         reduce = self._reduce

@@ -59,6 +59,10 @@ def global_max_pool(x: Tensor, batch: Tensor | None, size: int | None = None) ->
 
 
 def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"geocompile.{name}: x must be a tensor of shape [num_nodes, channels], got {type(x)}"
+        )
     if x.dim() == 0:
         raise ValueError(f"geocompile.{name}: x must have shape [num_nodes, channels], got a single number")
     node_dim = -1 if x.dim() == 1 else -2

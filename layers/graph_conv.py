@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.layers.checks import check_edge_index, check_features, edge_weight_as
-from geocompile.layers.linear import infer_size, linear
+from geocompile.layers.checks import check_edge_index, check_features, check_pair, edge_weight_as
+from geocompile.layers.linear import infer_size, linear, pair_of_channels
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.propagation import (
     along_nodes,
@@ -81,9 +81,9 @@ class GraphConv(MessagePassing):
         self.out_channels = out_channels
         self.weight_after = weight_after
         self.sender_first = sender_first
-        source, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
-        self.lin_rel = linear(source, out_channels, bias=bias)
-        self.lin_root = linear(target, out_channels, bias=False)
+        source, target = pair_of_channels("GraphConv", in_channels)
+        self.lin_rel = linear("GraphConv", source, out_channels, bias=bias)
+        self.lin_root = linear("GraphConv", target, out_channels, bias=False)
 
     def reset_parameters(self) -> None:
         """Draw both weights and the bias as :class:`torch.nn.Linear` does."""
@@ -101,6 +101,8 @@ class GraphConv(MessagePassing):
         check_edge_index("GraphConv", edge_index)
         if isinstance(x, Tensor):
             x = (x, x)
+        if not is_scripting():
+            check_pair("GraphConv", x)
         i, j = ends(self.flow)
         swapped = self.sender_first and j == 1
         if swapped:
@@ -109,7 +111,9 @@ class GraphConv(MessagePassing):
         if not is_scripting():
             infer_size(self.lin_rel, source)
             infer_size(self.lin_root, target)
-        check_features("GraphConv", source, edge_index, self.lin_rel.in_features, self.node_dim)
+        check_features(
+            "GraphConv", source, edge_index, self.lin_rel.weight, self.lin_rel.in_features, self.node_dim
+        )
         weight = edge_weight_as("GraphConv", edge_weight, edge_index, source)
 
         transform_first = self._transforms_first()
@@ -127,7 +131,14 @@ class GraphConv(MessagePassing):
         if self.lin_rel.bias is not None:
             out = out + self.lin_rel.bias
         if target is not None:
-            check_features("GraphConv", target, edge_index, self.lin_root.in_features, self.node_dim)
+            check_features(
+                "GraphConv",
+                target,
+                edge_index,
+                self.lin_root.weight,
+                self.lin_root.in_features,
+                self.node_dim,
+            )
             out = out + self.lin_root(target)
         return out
 

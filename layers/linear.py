@@ -1,6 +1,8 @@
 """Linear maps with the initialisation of GNN layers, of known or yet unknown input size."""
 
 import math
+import numbers
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,21 +31,43 @@ class LazyGlorotLinear(torch.nn.LazyLinear):
             Linear.reset_parameters(self)
 
 
-def linear(in_channels: int, out_channels: int, bias: bool, glorot: bool = False) -> torch.nn.Linear:
-    """A linear layer; ``in_channels=-1`` takes the input size from the first input.
+def linear(
+    layer: str, in_channels: int, out_channels: int, bias: bool, glorot: bool = False
+) -> torch.nn.Linear:
+    """A linear map for ``layer``; ``in_channels=-1`` takes the input size from the first input.
 
     Raises:
+        TypeError: a size is no integer.
         ValueError: a size is negative (other than -1 for ``in_channels``).
     """
+    for name, size in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if not isinstance(size, numbers.Integral) or isinstance(size, bool):
+            raise TypeError(f"geocompile.{layer}: {name} must be an integer, got {size!r}")
     if in_channels < -1 or out_channels < 0:
         raise ValueError(
-            f"geocompile.layers: channels must be non-negative (in_channels=-1 to infer), "
+            f"geocompile.{layer}: channels must be non-negative (in_channels=-1 to infer), "
             f"got in_channels={in_channels}, out_channels={out_channels}"
         )
     if in_channels == -1:
         lazy = LazyGlorotLinear if glorot else torch.nn.LazyLinear
         return lazy(out_channels, bias=bias)
     return (Linear if glorot else torch.nn.Linear)(in_channels, out_channels, bias=bias)
+
+
+def pair_of_channels(layer: str, in_channels: Any) -> tuple[int, int]:
+    """``in_channels`` for source and target, of a number or a pair.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if not isinstance(in_channels, (tuple, list)):
+        return in_channels, in_channels
+    if len(in_channels) != 2:
+        raise TypeError(
+            f"geocompile.{layer}: in_channels must be an integer, or a pair for source and target, "
+            f"got {in_channels!r}"
+        )
+    return in_channels[0], in_channels[1]
 
 
 def glorot_(weight: Tensor) -> None:

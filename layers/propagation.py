@@ -33,11 +33,25 @@ def nodes_back(x: Tensor, node_dim: int) -> Tensor:
 
 
 def initial_sizes(size: tuple[int, int] | None) -> list[int | None]:
-    """The two node counts of ``edge_index``, unknown where ``size`` is not given."""
+    """The two node counts of ``edge_index``, unknown where ``size`` is not given.
+
+    Raises:
+        ValueError: ``size`` does not hold two numbers that are at least 0.
+    """
     sizes: list[int | None] = [None, None]
     if size is not None:
+        if is_scripting() or not torch.compiler.is_compiling():
+            _check_size(size)
         sizes[0], sizes[1] = size[0], size[1]
     return sizes
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if len(size) != 2 or size[0] < 0 or size[1] < 0:
+        raise ValueError(
+            f"geocompile.MessagePassing: size must be the number of nodes at edge_index[0] and at edge_index[1], "
+            f"got {size}"
+        )
 
 
 def note_size(name: str, sizes: list[int | None], end: int, x: Tensor | None, node_dim: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from geocompile.layers import GCNConv, GraphConv
 from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
+from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -245,3 +246,29 @@ def test_a_cached_layer_can_be_copied_though_its_edge_weights_have_a_gradient() 
     torch.testing.assert_close(copy.deepcopy(conv)(x, edge_index), conv(x, edge_index))
     for _ in range(2):
         conv(x, edge_index, weight).sum().backward()
+
+
+AUTOCAST = {
+    "aggregates last": lambda: GCNConv(4, 4),
+    "aggregates first": lambda: GCNConv(4, 8),
+    "maximum": lambda: GCNConv(4, 8, aggr="max"),
+    "GraphConv": lambda: GraphConv(4, 4),
+    "GraphConv aggregates first": lambda: GraphConv(4, 8),
+    "user's own": lambda: TutorialEdgeConv(4, 4),
+    "user's normalisation": lambda: TutorialGCN(4, 8),
+}
+
+
+@pytest.mark.parametrize("name", AUTOCAST)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_autocast_it_computes_and_trains_whichever_side_is_narrower(
+    name: str, dtype: torch.dtype
+) -> None:
+    layer = AUTOCAST[name]()
+    x, edge_index = torch.randn(6, 4), torch.randint(0, 6, (2, 20))
+    expected = layer(x, edge_index)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = layer(x.to(dtype), edge_index)
+    torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
+    out.float().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())

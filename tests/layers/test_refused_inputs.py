@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from geocompile.layers import GCNConv, GraphConv, MessagePassing
+from geocompile.layers import (
+    GCNConv,
+    GraphConv,
+    MessagePassing,
+    global_add_pool,
+    global_max_pool,
+    global_mean_pool,
+)
 from tests.layers.user_layers import Bipartite, OptionalWeight, Plain, TutorialEdgeConv
 
 X, E = torch.ones(4, 3), torch.tensor([[0, 1], [1, 2]])
@@ -53,6 +60,17 @@ FEATURES: Calls = {
         TypeError,
         "edge_weight must be of a real number dtype, got torch.bool",
     ),
+    "list of weights": (
+        (X, E, [1.0, 2.0]),
+        TypeError,
+        r"edge_weight must be a tensor of shape \[num_edges\], got <class 'list'>",
+    ),
+    "features in double": (
+        (X.double(), E),
+        TypeError,
+        "x is of dtype torch.float64 and the weights of the layer of torch.float32; convert one",
+    ),
+    "sparse features": ((X.to_sparse(), E), TypeError, r"x must be a dense tensor.*x\.to_dense\(\)"),
     "other device": ((X.to("meta"), E), ValueError, "x is on meta and edge_index on cpu"),
 }
 LAYERS: dict[str, Callable[[], torch.nn.Module]] = {
@@ -91,6 +109,67 @@ def test_a_script_says_the_same(layer: str, name: str) -> None:
 def test_a_pair_where_the_layer_has_no_bipartite_form() -> None:
     with pytest.raises(TypeError, match=r"GCNConv: x must be a tensor.*no bipartite form, use GraphConv"):
         GCNConv(3, 2)((X, X), E)
+
+
+PAIRS: Calls = {
+    "three": (((X, X, X), E), ValueError, "x must be a tensor, or a pair for source and target, got 3 items"),
+    "none": (
+        (None, E),
+        TypeError,
+        "x must be a tensor, or a pair of tensors or None, got <class 'NoneType'>",
+    ),
+    "numbers": (((1, 2), E), TypeError, "x must be a tensor, or a pair of tensors or None, got"),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_bad_pairs(name: str) -> None:
+    inputs, error, message = PAIRS[name]
+    with pytest.raises(error, match=f"GraphConv: {message}"):
+        GraphConv(3, 2)(*inputs)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("size", [(5, -1), (-1, 5)])
+def test_a_negative_size_is_refused_by_layer_and_script(size: tuple[int, int]) -> None:
+    layer = GraphConv(3, 2)
+    with pytest.raises(ValueError, match=r"size must be the number of nodes.*got \(-?\d, -?\d\)"):
+        layer((X, None), E, None, size)
+    with pytest.raises(torch.jit.Error, match="size must be the number of nodes"):
+        torch.jit.script(layer)((X, None), E, None, size)
+
+
+def test_a_size_of_one_number() -> None:
+    with pytest.raises(ValueError, match="size must be the number of nodes"):
+        GraphConv(3, 2)((X, None), E, None, (4,))
+
+
+@pytest.mark.parametrize("pool", [global_add_pool, global_mean_pool, global_max_pool])
+def test_pooling_of_no_tensor(pool: Callable[..., Tensor]) -> None:
+    with pytest.raises(TypeError, match=rf"geocompile\.{pool.__name__}: x must be a tensor.*NoneType"):
+        pool(None, torch.zeros(2, dtype=torch.int64))
+
+
+CHANNELS: dict[str, tuple[Callable[[], Any], str]] = {
+    "three of GraphConv": (
+        lambda: GraphConv((3, 3, 3), 3),
+        r"GraphConv: in_channels must be an integer, or a pair.*got \(3, 3, 3\)",
+    ),
+    "pair of GCNConv": (
+        lambda: GCNConv((3, 3), 3),
+        r"GCNConv: in_channels must be an integer, got \(3, 3\)",
+    ),
+    "fraction": (lambda: GCNConv(3.5, 3), r"GCNConv: in_channels must be an integer, got 3\.5"),
+    "no number": (lambda: GraphConv(3, "4"), "GraphConv: out_channels must be an integer, got '4'"),
+    "fractions": (lambda: GraphConv((3, 0.5), 4), r"GraphConv: in_channels must be an integer, got 0\.5"),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_bad_channels(name: str) -> None:
+    make, message = CHANNELS[name]
+    with pytest.raises(TypeError, match=message):
+        make()
 
 
 def test_a_pair_without_the_side_that_is_asked_for() -> None:
