@@ -186,14 +186,21 @@ def test_bipartite_edges_are_verified_on_every_kind_of_graph(tmp_path):
     assert {"no edges", "self-loops", "all edges to one node", "zero nodes"} <= names
 
 
-def break_the_engine(monkeypatch):
+class OnlySixty(GCN):
+    """Fails on graphs of more than 60 nodes."""
+
+    def forward(self, x, edge_index):
+        return super().forward(x, edge_index) + torch.zeros(60, 4)[torch.arange(x.size(0))]
+
+
+def break_the_engine(monkeypatch, impostor=GCN, bias=0.125):
     """From here on what is captured is not the model."""
     right = compiler._Compilation._capture
 
     def wrong(self, dynamic):
-        model, self._model = self._model, GCN()
+        model, self._model = self._model, impostor()
         with torch.no_grad():
-            self._model.eval().conv2.bias += 0.125
+            self._model.eval().conv2.bias += bias
         try:
             return right(self, dynamic)
         finally:
@@ -217,6 +224,12 @@ def test_a_failed_verification_keeps_the_old_bundle_and_leaves_its_report(old_bu
 
     geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
     assert files_in(tmp_path) == ["gcn"]
+
+
+def test_a_captured_program_that_raises_is_wrong_too(tmp_path, monkeypatch):
+    break_the_engine(monkeypatch, OnlySixty, bias=0.0)
+    with pytest.raises(VerificationError, match=r"fails on graph 'larger'.*first go wrong in capture"):
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
 
 
 def test_a_wrong_pass_is_named(tmp_path, monkeypatch):
