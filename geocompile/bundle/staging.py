@@ -1,4 +1,7 @@
-"""A temporary folder beside the output that replaces it in one step; what a dead process leaves is removed.
+"""A temporary folder beside the output that is renamed to it when complete; what a dead process leaves is removed.
+
+An older bundle is renamed away a moment before: it is never half replaced, but whoever opens it in that moment is
+told that there is none.
 
 Two kinds of locks (`flock`, on the folders themselves, so that no lock file stays behind): the temporary folder is
 locked as long as its process lives, so that the next writer can tell the rests of a dead process from the work of
