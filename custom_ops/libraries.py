@@ -7,7 +7,8 @@ import geocompile
 
 def torch_library() -> Path:
     """Path of ``libgeocompile_torch.so``, for torch and libtorch (CPU)."""
-    return _library("libgeocompile_torch.so", "install torch >= 2.10 first, then geocompile with `pip install --no-build-isolation`")
+    remedy = "install torch >= 2.10 first, then geocompile with `pip install --no-build-isolation`"
+    return _library("libgeocompile_torch.so", remedy)
 
 
 def ort_library() -> Path:
