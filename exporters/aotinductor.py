@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +14,10 @@ import torch
 
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.outputs import with_own_outputs
 from geocompile.exporters.processor import native_instructions
 from geocompile.exporters.program import CapturedProgram
+from geocompile.exporters.quiet import quiet
 
 FILE = "model.pt2"
 
@@ -33,13 +33,14 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
     """
     _require_compiler()
     package = folder / FILE
+    exported = with_own_outputs(program).exported
     with (
-        _quiet(),
+        quiet(),
         tempfile.TemporaryDirectory(prefix="geocompile-aoti-") as scratch,
         _own_cache(Path(scratch)),
     ):
         try:
-            torch._inductor.aoti_compile_and_package(program.exported, package_path=str(package))
+            torch._inductor.aoti_compile_and_package(exported, package_path=str(package))
         except Exception as error:  # Inductor raises whatever its code generation stumbles over
             raise ExportError(_explain(error, program.model_name)) from error
     return EngineFiles("aotinductor", FILE, libraries=["torch"], metadata=_metadata())
@@ -86,15 +87,3 @@ def _explain(error: Exception, model_name: str) -> str:
         f"geocompile: AOTInductor cannot compile {model_name}: {type(error).__name__}: {reason}\n"
         "  leave 'aotinductor' out of the targets, or replace the operator that it names"
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -27,6 +23,7 @@ from geocompile.exporters import EngineFiles
 from geocompile.exporters.onnx_activations import activation_table
 from geocompile.exporters.onnx_graph import name_dimensions, tidy
 from geocompile.exporters.program import CapturedProgram
+from geocompile.exporters.quiet import quiet
 
 FILE = "model.onnx"
 WEIGHTS = "model.onnx.data"
@@ -73,7 +70,7 @@ def to_onnx(program: CapturedProgram) -> ir.Model:
 
 
 def _translate(program: CapturedProgram) -> ir.Model:
-    with _quiet():
+    with quiet():
         try:
             exported = torch.onnx.export(
                 program.exported,
@@ -122,15 +119,3 @@ def _explain(error: BaseException, model_name: str) -> str:
         f"geocompile: {model_name} has no ONNX form: {reason}\n"
         "  leave 'onnx' out of the targets, or replace the operator that it names"
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -10,6 +10,7 @@ import torch
 
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.outputs import with_own_outputs
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.torchscript_source import Source, write_source
 
@@ -37,7 +38,7 @@ def script(program: CapturedProgram) -> torch.jit.ScriptModule:
     Raises:
         ExportError: TorchScript refuses the source; the message names the line.
     """
-    source = write_source(program)
+    source = write_source(with_own_outputs(program))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated upstream; what libtorch users run
         module = _empty_module(program.model_name, source)

@@ -22,8 +22,10 @@ _BINARY = {
 }  # fmt: skip
 _CALLS = {
     torch.sym_max: "max", torch.sym_min: "min", torch.sym_float: "float", torch.sym_int: "int",
-    torch.sym_not: "not", operator.neg: "-", math.ceil: "math.ceil", math.floor: "math.floor", math.trunc: "int",
+    torch.sym_not: "not", operator.neg: "-", math.trunc: "int",
 }  # fmt: skip
+# `math` is not there in the source of a method
+_ROUNDED = {math.floor: "int({} // 1)", math.ceil: "int(-(-({}) // 1))"}
 # checks of what capture took for granted; the operators' own checks and the session's stand in for them
 _DROPPED = re.compile(r"aten\.(_assert_\w+|sym_constrain_range\w*|_functional_assert\w*)\.\w+")
 _KEYWORDS = {
@@ -140,6 +142,8 @@ class _Writer:
             return f"({left} {_BINARY[target]} {right})"
         if target in _CALLS:
             return f"{_CALLS[target]}({', '.join(self._value(arg) for arg in node.args)})"
+        if target in _ROUNDED:
+            return _ROUNDED[target].format(self._value(node.args[0]))
         if target is torch.sym_sum:
             return f"({' + '.join(self._value(arg) for arg in node.args[0])})"  # type: ignore[union-attr]
         if isinstance(target, torch._ops.OpOverload):

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
-from geocompile.capture.checks import names_of_symbols, raise_if_failed
+from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks
 from geocompile.capture.describe import Names, input_nodes, output_values
-from geocompile.capture.dimensions import Dims, name_dimensions, trace_inputs
+from geocompile.capture.dimensions import Dims, name_dimensions, trace_inputs, warn_of_fixed_inputs
 from geocompile.capture.indices import index_of
 from geocompile.capture.structure import output_names
 from geocompile.capture.tracing import trace
@@ -41,7 +41,9 @@ def capture(
         ValueError: `dynamic` does not fit the examples.
     """
     model_name = type(model).__name__
+    refuse_hooks(model)
     dims = name_dimensions(examples, dynamic)
+    warn_of_fixed_inputs(examples, dims)
     largest = max(examples, key=lambda example: sum(tensor.numel() for tensor in example.tensors.values()))
     parameters = {size for tensor in [*model.parameters(), *model.buffers()] for size in tensor.shape}
     inputs = trace_inputs(largest, dims, parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -16,6 +17,7 @@ Dims = dict[str, dict[int, str]]
 """Input name -> dimension -> symbolic name; dimensions that are not listed are fixed."""
 
 _NODE_INPUTS = {"x", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
+_MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
 
@@ -35,8 +37,9 @@ def name_dimensions(examples: list[Example], dynamic: Mapping[str, Mapping[int, 
     sizes: dict[str, tuple[int, ...]] = {}
     _take_overrides(examples, dynamic or {}, dims, sizes)
     overridden = set(dynamic or {})
-    for name, k in _dimensions(examples[0], overridden):
-        _take(examples, dims, sizes, name, k, _role(name, k))
+    lists = _edge_lists(examples)
+    for name, k in sorted(_dimensions(examples[0], overridden), key=lambda item: item[0] not in lists):
+        _take(examples, dims, sizes, name, k, _role(name, k, lists))
     graphs = _graph_counts(examples)
     for name, k in _dimensions(examples[0], overridden):
         observed = _sizes(examples, name, k)
@@ -93,13 +96,42 @@ def _free_size(size: int, taken: set[int]) -> int:
     return size
 
 
-def _role(name: str, k: int) -> str | None:
-    if name == "edge_index":
-        return NUM_EDGES if k == 1 else None
-    if k != (1 if name.endswith("edge_index") else 0):
+def warn_of_fixed_inputs(examples: list[Example], dims: Dims) -> None:
+    """Says which inputs an engine will take in one size only, if a single example cannot tell whether that is meant."""
+    if len(examples) > 1:
+        return
+    for name, tensor in examples[0].tensors.items():
+        if tensor.dim() and not dims[name]:
+            warnings.warn(
+                f"geocompile.capture: '{name}' is taken to be {list(tensor.shape)} always, since neither its name nor "
+                "a second example of another size says what varies; if it does, say so: "
+                f'dynamic={{"{name}": {{0: "num_..."}}}}',
+                stacklevel=2,
+            )
+
+
+def _edge_lists(examples: list[Example]) -> list[str]:
+    """Integer inputs of shape [2, n], the one whose edges the other `edge_*` inputs belong to first."""
+    lists = [
+        name
+        for name in examples[0].tensors
+        if name not in _NODE_INPUTS | _GRAPH_INPUTS
+        and all(_is_edge_list(example.tensors[name]) for example in examples)
+    ]
+    return sorted(lists, key=lambda name: name != "edge_index")
+
+
+def _is_edge_list(tensor: Tensor) -> bool:
+    return tensor.dim() == 2 and tensor.size(0) == 2 and tensor.dtype in (torch.int64, torch.int32)
+
+
+def _role(name: str, k: int, lists: list[str]) -> str | None:
+    if name in lists:
+        return None if k == 0 else NUM_EDGES if name == lists[0] and name in _MAIN_LISTS else f"{name}_dim1"
+    if k != 0:
         return None
-    if name.endswith("edge_index") or name.startswith(("x_", "pos_", "batch_")):
-        return f"{name}_dim{k}"  # a second set of edges or nodes: of its own size
+    if name.startswith(("x_", "pos_", "batch_")):
+        return f"{name}_dim{k}"  # a second set of nodes: of its own size
     if name.startswith("edge_"):
         return NUM_EDGES
     if name in _NODE_INPUTS or name.startswith("node_"):
@@ -119,7 +151,8 @@ def _take(
         return
     observed = _sizes(examples, name, k)
     if sizes.setdefault(symbol, observed) != observed:  # the name promised what the examples do not keep
-        symbol = f"{name}_dim{k}"
+        same = (s for s, known in sizes.items() if known == observed and s not in (NUM_NODES, NUM_GRAPHS))
+        symbol = next(same, f"{name}_dim{k}")  # a second list of edges has attributes too
         sizes[symbol] = observed
     dims[name][k] = symbol
 

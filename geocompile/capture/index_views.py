@@ -95,7 +95,7 @@ def _after(source: Node, view: View, user: Node, target: str) -> View | None:
     if target in ("expand.default", "expand_as.default"):
         return view.moved(lambda k: k + user.meta["val"].dim() - rank)
     if target == "unsqueeze.default":
-        new = user.args[1] % (rank + 1)  # type: ignore[operator]
+        new = user.args[1] % (rank + 1)
         return view.moved(lambda k: k + (k >= new))
     if target.startswith("squeeze."):
         return _squeezed(source, view, user)
@@ -203,7 +203,7 @@ def _is_order(index: Any, source: Node, axis: int) -> bool:
     if "getitem" not in target or not isinstance(index.args[0], Node):
         return False
     made_by = str(index.args[0].target).removeprefix("aten.")
-    return index.args[1] == 1 and (made_by in _SORTS or made_by.startswith("geocompile."))
+    return bool(index.args[1] == 1 and (made_by in _SORTS or made_by.startswith("geocompile.")))
 
 
 def _same_length(order: Any, size: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from geocompile.errors import CaptureError
+from geocompile.manifest import DTYPES
 
 
 def structure_of(output: Any, tensors: list[Tensor], model_name: str) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def structure_of(output: Any, tensors: list[Tensor], model_name: str) -> dict[st
 
 def _structure(output: Any, tensors: list[Tensor], model_name: str) -> dict[str, Any]:
     if isinstance(output, Tensor):
+        _check_dtype(output, model_name)
         tensors.append(output)
         return {"kind": "tensor", "index": len(tensors) - 1}
     if output is None:
@@ -39,6 +41,17 @@ def _structure(output: Any, tensors: list[Tensor], model_name: str) -> dict[str,
     raise CaptureError(
         f"geocompile.capture: {model_name}.forward returns a {type(output).__name__}; an engine returns tensors, None, "
         "and tuples, lists or dicts (with text keys) of them"
+    )
+
+
+def _check_dtype(output: Tensor, model_name: str) -> None:
+    dtype = str(output.dtype).removeprefix("torch.")
+    if dtype in DTYPES:
+        return
+    parts = ": return torch.view_as_real(output), or its parts" if output.is_complex() else ""
+    raise CaptureError(
+        f"geocompile.capture: {model_name}.forward returns a tensor of dtype {dtype}; "
+        f"an engine returns {', '.join(DTYPES)}{parts}"
     )
 
 

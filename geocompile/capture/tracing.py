@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
-import io
-import logging
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stderr
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +19,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from geocompile.capture.blame import Place, called_from_torch, user_place
 from geocompile.capture.structure import structure_of
+from geocompile.exporters.quiet import quiet
 
 _TRACING = threading.Lock()  # torch.export and the hooks below change state of the whole process
 _RELATIONS = {
@@ -52,6 +50,7 @@ class Trace:
     structure: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
     branches: list[Branch] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # what the tracer calls a size (`s77`) -> its name
 
 
 def trace(model: nn.Module, inputs: dict[str, Tensor], dims: dict[str, dict[int, str]]) -> Trace:
@@ -64,32 +63,37 @@ def trace(model: nn.Module, inputs: dict[str, Tensor], dims: dict[str, dict[int,
         stack.enter_context(_evaluating(model))
         oblivious = symbolic_config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
         stack.enter_context(oblivious)
-        stack.enter_context(_watching(result.branches))
-        stack.enter_context(_quiet())
+        stack.enter_context(quiet())
         stack.enter_context(torch.no_grad())
         try:
-            exported = torch.export.export(
-                _as_function_of(model, list(inputs), result),
-                tuple(inputs.values()),
-                dynamic_shapes=shapes,
-                strict=False,
-            )
-            result.exported = _without_mutation(exported)
+            with _watching(result.branches):
+                exported = torch.export.export(
+                    _as_function_of(model, dims, result),
+                    tuple(inputs.values()),
+                    dynamic_shapes=shapes,
+                    strict=False,
+                )
+            result.exported = _without_mutation(
+                exported
+            )  # runs torch's own guards: no decisions of the model
         except Exception as error:  # whatever stopped the trace is explained by the caller
             result.error = error
     return result
 
 
-def _as_function_of(model: nn.Module, names: list[str], result: Trace) -> nn.Module:
-    """The same module (same parameters, same submodules) from just the tensors `names` to a flat tuple of tensors.
+def _as_function_of(model: nn.Module, dims: dict[str, dict[int, str]], result: Trace) -> nn.Module:
+    """The same module (same parameters, same submodules) from just the tensors of `dims` to a flat tuple of tensors.
 
     Optional arguments that no example gives thereby vanish, and an engine's inputs and outputs are plain lists; how
     the outputs make up the model's result is noted in `result`.
     """
     view = copy.copy(model)
     forward = model.forward
+    names = list(dims)
 
     def call(*args: Tensor) -> tuple[Tensor, ...]:
+        for tensor, named in zip(args, dims.values(), strict=True):
+            result.names |= {str(tensor.size(k)): symbol for k, symbol in named.items()}
         output = forward(**dict(zip(names, args, strict=True)))
         tensors: list[Tensor] = []
         result.structure = structure_of(output, tensors, type(model).__name__)
@@ -198,16 +202,3 @@ def _replaced(owner: Any, name: str, value: Callable[..., Any]) -> Iterator[None
         yield
     finally:
         setattr(owner, name, plain)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """torch logs and prints pages about an error that is reported in three lines here."""
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from geocompile.capture.describe import describe_outputs
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes.drop_dropout import DROP_DROPOUT
 from geocompile.passes.fold_constants import FOLD_CONSTANTS
@@ -38,7 +40,8 @@ def run_passes(
     for step in steps:
         details = step.rewrite(editor)
         results.append(PassResult(step.name, len(details), details))
-    return editor.finish(), results
+    changed = editor.finish()
+    return replace(changed, outputs=describe_outputs(changed)), results
 
 
 def chosen_passes(names: Sequence[str] | None) -> tuple[Pass, ...]:

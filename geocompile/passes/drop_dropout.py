@@ -51,11 +51,11 @@ def _does_nothing(node: Node) -> bool:
         probability, training = node.args[1], node.args[2]
         return training is False or (isinstance(probability, float) and probability == 0.0)
     if name in _IDENTITY:
-        return not node.kwargs and not _is_output_of_input(node)
+        return not node.kwargs
     if name in _CASTS:
-        return _same_kind(node) and not _is_output_of_input(node)
+        return _same_kind(node)
     if name in _RESHAPES:
-        return _same_shape(node) and not _is_output_of_input(node)
+        return _same_shape(node)
     return name == "aten.contiguous.default" and not node.kwargs and _is_dense(node.args[0])
 
 
@@ -85,13 +85,6 @@ def _is_dense(source: object) -> bool:
     overload = name.split(".")[1] if name.count(".") == 2 else name
     fresh = name.startswith(("geocompile.", "aten.linear", "aten.mm", "aten.addmm", "aten.cat"))
     return fresh and overload not in _MAY_BE_STRIDED
-
-
-def _is_output_of_input(node: Node) -> bool:
-    """A copy between an input and an output must stay: a runtime would hand out the caller's own memory."""
-    source = node.args[0]
-    is_result = any(user.op == "output" for user in node.users)
-    return is_result and isinstance(source, Node) and source.op == "placeholder"
 
 
 DROP_DROPOUT = Pass("drop_dropout", "the model was captured in eval mode", _drop)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export.graph_signature import InputKind, InputSpec, TensorArgument
-from torch.fx import GraphModule, Node
+from torch.fx import Node
 
 from geocompile.exporters.program import CapturedProgram
+from geocompile.exporters.rewriting import copy_graph, with_graph
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Editor:
     def __init__(self, program: CapturedProgram) -> None:
         exported = program.exported
         self._program = program
-        self.graph = copy.deepcopy(exported.graph)
+        self.graph = copy_graph(exported.graph)
         self.signature = copy.deepcopy(exported.graph_signature)
         self.state_dict = dict(exported.state_dict)
         self.constants = dict(exported.constants)
@@ -97,17 +98,8 @@ class Editor:
     def finish(self) -> CapturedProgram:
         """The program of the changed graph, checked by torch's verifier."""
         self.graph.lint()
-        old = self._program.exported
-        exported = torch.export.ExportedProgram(
-            GraphModule(nn.Module(), self.graph),
-            self.graph,
-            self.signature,
-            self.state_dict,
-            dict(old.range_constraints),
-            copy.deepcopy(old.module_call_graph),
-            old.example_inputs,
-            self.constants,
-            verifiers=old.verifiers,
+        exported = with_graph(
+            self._program.exported, self.graph, self.signature, self.state_dict, self.constants
         )
         return replace(self._program, exported=exported)
 

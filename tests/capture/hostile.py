@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.nn import MessagePassing
 
 
 class BranchOnNoEdges(nn.Module):
@@ -78,6 +82,47 @@ class BranchOnMaskedSize(nn.Module):
         return x + 1
 
 
+class CutsIntoGraphs(nn.Module):
+    reason = "invalid for input of size 8*num_nodes"
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return x.view(-1, 4, 8).sum(1)  # guilty
+
+
+class KeepsHalf(nn.Module):
+    reason = "always ceil(0.5*num_nodes) == "
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return x[: int(math.ceil(0.5 * x.size(0)))]  # guilty  # noqa: RUF046
+
+
+class DrawsNoise(nn.Module):
+    reason = "rand_like draws random numbers"
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return x + torch.rand_like(x)  # guilty
+
+
+class DropsAlways(nn.Module):
+    reason = "training=self.training"
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return functional.dropout(x, 0.5)  # guilty
+
+
+class Conv(MessagePassing):  # type: ignore[misc]
+    """Its line is reached through code that torch_geometric generates into a temporary file."""
+
+    reason = "num_edges > 7"
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        out: Tensor = self.propagate(edge_index, x=x)
+        return out
+
+    def message(self, x_j: Tensor) -> Tensor:
+        return x_j if x_j.size(0) > 7 else x_j * 2  # guilty
+
+
 ALL: list[type[nn.Module]] = [
     BranchOnNoEdges,
     BranchOnTruthOfSize,
@@ -88,4 +133,9 @@ ALL: list[type[nn.Module]] = [
     SizeFromValues,
     CallsNumpy,
     BranchOnMaskedSize,
+    CutsIntoGraphs,
+    KeepsHalf,
+    DrawsNoise,
+    DropsAlways,
+    Conv,
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -126,3 +128,55 @@ def test_harmless_size_checks_pass() -> None:
     tensors = graph(4, 0)
     (result,) = program.exported.module()(tensors["x"], tensors["edge_index"], tensors["batch"])
     assert torch.equal(result, tensors["x"] * 2)
+
+
+class TwoLists(nn.Module):
+    def forward(self, x: Tensor, edge_index: Tensor, edge_index2: Tensor, edge_weight2: Tensor) -> Tensor:
+        first = torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])
+        return first.index_add(0, edge_index2[1], x[edge_index2[0]] * edge_weight2[:, None])
+
+
+def test_second_edge_list_and_its_weights_have_a_size_of_their_own() -> None:
+    first, second = graph(6, 9), graph(6, 13)
+    program = captured(
+        TwoLists(), (first["x"], first["edge_index"], second["edge_index"], second["edge_weight"])
+    )
+    assert [spec.shape for spec in program.inputs] == [
+        ("num_nodes", 8),
+        (2, "num_edges"),
+        (2, "edge_index2_dim1"),
+        ("edge_index2_dim1",),
+    ]
+
+
+@pytest.mark.parametrize("name", ["edges", "edge_list", "pairs", "edge_label_index", "edge_index_1"])
+def test_integer_input_of_two_rows_is_an_edge_list(name: str) -> None:
+    class Model(nn.Module):
+        pass
+
+    scope: dict[str, object] = {}
+    exec(f"def forward(self, x, {name}): return x[{name}[0]] * x[{name}[1]]", scope)
+    Model.forward = scope["forward"]  # type: ignore[assignment,method-assign]
+    program = captured(Model(), (torch.randn(6, 8), torch.zeros(2, 5, dtype=torch.int64)))
+    assert isinstance(program.inputs[1].shape[1], str)
+    assert program.inputs[1].index_of == "num_nodes"
+
+
+def test_an_input_of_one_size_only_is_told() -> None:
+    class Shift(nn.Module):
+        def forward(self, x: Tensor, foo: Tensor) -> Tensor:
+            return x + foo.sum()
+
+    with pytest.warns(UserWarning, match=r"'foo' is taken to be \[3, 2\] always"):
+        captured(Shift(), (torch.randn(6, 8), torch.randn(3, 2)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        captured(Shift(), *((torch.randn(n, 8), torch.randn(3, 2)) for n in (4, 6)))
+
+
+def test_sizes_counted_in_whole_numbers_vary() -> None:
+    class KeepsHalf(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[: (x.size(0) + 1) // 2]
+
+    assert "(num_nodes+1)//2" in str(captured(KeepsHalf(), (torch.randn(6, 8),)).outputs[0].shape[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from geocompile.errors import ExportError
 from geocompile.examples import normalize_examples
 from geocompile.exporters import aotinductor, get_exporter
 from geocompile.exporters.program import CapturedProgram
+from geocompile.exporters.torchscript import script
 from geocompile.exporters.torchscript_source import write_source
+from geocompile.passes import run_passes
 from tests.exporters.models import GCN, Everything, inputs_of
 
 
@@ -51,8 +54,9 @@ def test_input_names_that_are_keywords_of_the_script_work(tmp_path: Path) -> Non
 
     example = (torch.randn(3, 2), torch.randn(3, 2))
     program = capture(Shadow(), normalize_examples(Shadow(), example), {"torch": {0: "num_nodes"}})
-    get_exporter("torchscript")(program, tmp_path)
-    assert torch.jit.load(str(tmp_path / "model.ts"))(*example).equal(example[0] + example[1])
+    for version in (program, run_passes(program)[0]):
+        get_exporter("torchscript")(version, tmp_path)
+        assert torch.jit.load(str(tmp_path / "model.ts"))(*example).equal(example[0] + example[1])
 
 
 def test_unknown_target_lists_the_known_ones() -> None:
@@ -67,3 +71,14 @@ def test_missing_compiler_says_what_to_install(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ExportError, match=r"needs a C\+\+ compiler.*apt install g\+\+"):
         aotinductor.export(captured(GCN(), "x", "edge_index"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_rounded_from_fractions_vary() -> None:
+    class Keep(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[: math.ceil(0.8 * x.size(0))][math.floor(x.size(0) / 3) :]
+
+    engine = script(captured(Keep(), "x"))
+    for num_nodes in (0, 1, 5, 6, 40):
+        (x,) = inputs_of(["x"], num_nodes, 0)
+        assert engine(x).equal(Keep()(x))

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from geocompile.capture import capture
 from geocompile.custom_ops.operators import csr_from_coo, gather_segment_reduce, gcn_norm
 from geocompile.examples import normalize_examples
-from geocompile.exporters.program import CapturedProgram
+from geocompile.exporters.program import CapturedProgram, TensorSpec
 from geocompile.passes import PASSES, run_passes
 from geocompile.passes.framework import target_name
-from tests.exporters.models import GCN, SIZES, inputs_of
+from tests.exporters.models import GCN, SIZES, global_pool, inputs_of
 
 
 def captured(model: nn.Module, *names: str) -> CapturedProgram:
@@ -92,11 +92,16 @@ def test_what_differs_is_not_merged() -> None:
 
 
 def test_random_numbers_are_not_merged() -> None:
+    """Capture refuses them; a pass must not rely on it."""
+
     class Noise(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.rand_like(x) - torch.rand_like(x)
 
-    changed, _ = run_passes(captured(Noise(), "x"))
+    (x,) = inputs_of(["x"], 6, 9)
+    spec = TensorSpec("x", "float32", (6, 8))
+    program = CapturedProgram(torch.export.export(Noise(), (x,)), (spec,), (spec,), {}, "Noise")
+    changed, _ = run_passes(program)
     assert operators(changed)["aten.rand_like"] == 2
 
 
@@ -142,10 +147,13 @@ def test_tensors_made_to_count_rows_and_reshapes_to_the_same_shape_disappear() -
     assert left["aten.new_empty"] == left["aten.reshape"] == left["aten.sym_size.int"] == 0
 
 
-def test_copy_of_an_input_stays_a_copy() -> None:
-    class Copy(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x.clone()
+class PoolsApart(nn.Module):
+    def forward(self, x: Tensor, batch: Tensor) -> tuple[Tensor, ...]:
+        return tuple(global_pool(x, batch, how) for how in ("sum", "mean", "max"))
 
-    changed, _ = run_passes(captured(Copy(), "x"))
-    assert operators(changed)["aten.clone"] == 1
+
+def test_sizes_that_a_pass_finds_equal_have_one_name() -> None:
+    program = captured(PoolsApart(), "x", "batch")
+    assert [spec.shape[0] for spec in program.outputs] == ["num_graphs", "num_graphs_1", "num_graphs_2"]
+    changed, _ = run_passes(program)
+    assert [spec.shape for spec in changed.outputs] == [("num_graphs", 8)] * 3
