@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ def with_graph(
     graph: Graph,
     signature: ExportGraphSignature,
     state_dict: dict[str, Tensor] | None = None,
-    constants: dict[str, Tensor] | None = None,
+    constants: dict[str, Any] | None = None,
 ) -> torch.export.ExportedProgram:
     """The program of a changed graph, checked by torch's verifier; what is not given stays as in `exported`."""
     return torch.export.ExportedProgram(
