@@ -1,9 +1,11 @@
 """What `compile` refuses before any long work: unknown names, models and examples that no engine can be made of."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 
 import torch
 
+from geocompile.errors import MissingRuntimeError
 from geocompile.exporters import EXPORTERS
 
 _HALVES = (torch.float16, torch.bfloat16)
@@ -21,6 +23,19 @@ def checked_targets(targets: Sequence[str]) -> tuple[str, ...]:
         given = f"unknown target {unknown[0]!r}" if unknown else "no target given"
         raise ValueError(f"geocompile.compile: {given}, choose from: {', '.join(EXPORTERS)}")
     return names
+
+
+def check_runtimes(targets: Sequence[str]) -> None:
+    """Refuse, before any long work, what could be made but not verified here.
+
+    Raises:
+        MissingRuntimeError: The ONNX engine is wanted and onnxruntime is not installed.
+    """
+    if "onnx" in targets and importlib.util.find_spec("onnxruntime") is None:
+        raise MissingRuntimeError(
+            "geocompile.compile: the onnx engine cannot be verified without onnxruntime: "
+            "pip install onnxruntime, or compile with verify=False (--no-verify)"
+        )
 
 
 def check_model(model: object) -> None:

@@ -24,7 +24,7 @@ except ImportError as error:
         f"geocompile.compile needs torch ({error}): pip install 'geocompile[compile]'"
     ) from None
 
-from geocompile.compile_arguments import check_examples, check_model, checked_targets
+from geocompile.compile_arguments import check_examples, check_model, check_runtimes, checked_targets
 
 if TYPE_CHECKING:
     from geocompile.pyg import Report as Replacements
@@ -79,6 +79,8 @@ def compile(
 
     progress = or_silent(progress)
     targets = checked_targets(targets)
+    if verify:
+        check_runtimes(targets)
     chosen_passes(passes)
     check_model(model)
     calls = [example.tensors for example in normalize_examples(model, examples)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,9 +112,12 @@ def _draw_verdict(console: Console, result: DemoResult) -> None:
 def _draw_next(console: Console, result: DemoResult) -> None:
     path, weights = escape(tables.path(result.bundle.path)), escape(tables.path(result.weights.resolve()))
     size = tables.size(sum(record.bytes for record in result.bundle.manifest.files.values()))
+    environment = escape(tables.path(Path(sys.prefix)))
+    activate = () if shutil.which("geocompile") else (f"  source {environment}/bin/activate",)
     lines = (
         f"\n[bold]The bundle is in {path}[/] ({size}), the trained weights in {weights}.",
         "Its report.html shows what was compiled and verified. What you can do with it:\n",
+        *activate,
         f"  geocompile inspect {path}",
         f"  geocompile bench {path}",
         f"  geocompile verify {path} --model geocompile.demo.model:DigitClassifier \\",

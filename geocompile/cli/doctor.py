@@ -84,6 +84,6 @@ def _draw(console: Console, checks: list[Check], code: int) -> None:
     verdict = {
         0: "[green]Ready.[/]",
         FAILED: "[red]Something is broken: see ✗ above.[/]",
-        MISSING_RUNTIME: "[red]No runtime works:[/] pip install 'geocompile[[cpu]'",
+        MISSING_RUNTIME: "[red]No runtime works:[/] pip install 'geocompile\\[cpu]'",
     }
     console.print(f"geocompile {geocompile.__version__}: {verdict[code]}", highlight=False)

@@ -143,6 +143,9 @@ def _verification(report: dict[str, Any] | None) -> str:
         )
     if not report.get("ok"):
         return "[red]failed[/]"
-    engines, graphs = len(report.get("engines", [])), len(report.get("graphs", []))
+    engines, graphs = report.get("engines", []), len(report.get("graphs", []))
+    ran = ", ".join(str(engine["engine"]) for engine in engines if not engine.get("skipped"))
+    idle = ", ".join(str(engine["engine"]) for engine in engines if engine.get("skipped"))
+    left_out = f"\n           [yellow]not run:[/] {escape(idle)}" if idle else ""
     notes = "".join(f"\n           [yellow]note:[/] {escape(str(note))}" for note in report.get("notes", []))
-    return f"[green]yes[/], {engines} engines equal eager PyTorch on {graphs} graphs{notes}"
+    return f"[green]yes[/], equal to eager PyTorch on {graphs} graphs: {escape(ran)}{left_out}{notes}"

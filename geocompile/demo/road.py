@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 import geocompile
@@ -109,7 +109,7 @@ def run_demo(
 def _save(model: torch.nn.Module, path: Path) -> None:
     """Write the weights beside `path` and rename, so that an interrupt leaves no half file."""
     partial = path.with_name(f".{path.name}.partial")
-    save_file(model.state_dict(), partial)
+    partial.write_bytes(save(model.state_dict()))  # not save_file, which lets nobody else read the file
     partial.replace(path)
 
 

@@ -145,7 +145,13 @@ with BundleWriter(sys.argv[1]) as writer:
 
 
 def start_writer(output: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(output)], stdout=subprocess.PIPE, text=True)
+    # A shell's background jobs ignore SIGINT, and their children inherit it: the writer must not.
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(output)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
