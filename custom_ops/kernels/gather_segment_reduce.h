@@ -32,7 +32,7 @@ struct GatherSegmentReduce {
 
 // arg[i, f]: the first p at which out[i, f] of a max or min is reached; num_edges for the self term, -1 if empty.
 struct GatherSegmentArg {
-  GatherSegmentReduce forward;  // `out` is not used
+  GatherSegmentReduce forward;  // with col; `out` is not used
   void* arg;                    // [num_rows, channels], of the index dtype
 };
 

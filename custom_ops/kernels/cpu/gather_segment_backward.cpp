@@ -13,7 +13,7 @@ constexpr int64_t kTile = 64;  // channels whose best values so far stay in the 
 
 // Calls body(row) for every row, rows of equal work at a time, after checking that every col lies below num_sources.
 template <class I, class Args, class Body>
-void for_each_row(const Args& args, const char* col_name, const Parallel& parallel, const Body& body) {
+void for_each_row(const Args& args, const Parallel& parallel, const Body& body) {
   const I* rowptr = static_cast<const I*>(args.rowptr);
   const I* col = static_cast<const I*>(args.col);
   check_rowptr(args.op, rowptr, args.num_rows, args.num_edges);
@@ -22,13 +22,13 @@ void for_each_row(const Args& args, const char* col_name, const Parallel& parall
   parallel(tasks, [&](int64_t task) {
     const int64_t begin = first_row(rowptr, args.num_rows, task, tasks);
     const int64_t end = first_row(rowptr, args.num_rows, task + 1, tasks);
-    if (col && !all_below(col, rowptr[begin], rowptr[end], args.num_sources)) {
+    if (!all_below(col, rowptr[begin], rowptr[end], args.num_sources)) {
       bad = true;
       return;
     }
     for (int64_t row = begin; row < end; ++row) body(row);
   });
-  if (bad) throw_bad_index(args.op, col_name, col, args.num_edges, args.num_sources);
+  if (bad) throw_bad_index(args.op, "col", col, args.num_edges, args.num_sources);
 }
 
 template <class Op, class T, class I>
@@ -39,7 +39,7 @@ void run_arg(const GatherSegmentArg& args, const Parallel& parallel) {
   const I* col = static_cast<const I*>(f.col);
   const T* weight = static_cast<const T*>(f.weight);
   const T* self_weight = static_cast<const T*>(f.self_weight);
-  for_each_row<I>(f, f.col_name, parallel, [&](int64_t row) {
+  for_each_row<I>(f, parallel, [&](int64_t row) {
     for (int64_t first = 0; first < f.channels; first += kTile) {
       const int64_t width = f.channels - first < kTile ? f.channels - first : kTile;
       I* arg = static_cast<I*>(args.arg) + row * f.channels + first;
@@ -57,8 +57,7 @@ void run_arg(const GatherSegmentArg& args, const Parallel& parallel) {
         }
       };
       for (int64_t p = rowptr[row]; p < static_cast<int64_t>(rowptr[row + 1]); ++p)
-        offer(x + (col ? static_cast<int64_t>(col[p]) : p) * f.channels + first, weight ? weight[p] : T(1),
-              static_cast<I>(p));
+        offer(x + static_cast<int64_t>(col[p]) * f.channels + first, weight ? weight[p] : T(1), static_cast<I>(p));
       if (self_weight) offer(x + row * f.channels + first, self_weight[row], static_cast<I>(f.num_edges));
     }
   });
@@ -90,7 +89,7 @@ void run_dot(const EdgeDot& args, const Parallel& parallel) {
   const I* rowptr = static_cast<const I*>(args.rowptr);
   const I* col = static_cast<const I*>(args.col);
   T* out = static_cast<T*>(args.out);
-  for_each_row<I>(args, "col", parallel, [&](int64_t row) {
+  for_each_row<I>(args, parallel, [&](int64_t row) {
     for (int64_t p = rowptr[row]; p < static_cast<int64_t>(rowptr[row + 1]); ++p)
       out[p] = dot(a + row * args.channels, b + static_cast<int64_t>(col[p]) * args.channels, args.channels);
   });
