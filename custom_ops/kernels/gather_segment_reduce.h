@@ -4,27 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "csr_graph.h"
 #include "parallel.h"
 #include "reduce.h"
 #include "tensor_info.h"
 
 namespace geocompile {
 
-// out[i, f] = reduce over p in [rowptr[i], rowptr[i + 1]) of weight[p] * x[col[p], f], then, where self_weight is
-// given, one more term self_weight[i] * x[i, f]. A missing weight counts as 1, a missing col as col[p] = p.
+// out[i, f] = reduce over p in row i of weight[p, head(f)] * x[col[p], f], then, where self_weight is given, one more
+// term self_weight[i, head(f)] * x[i, f]. A missing weight counts as 1. The channels are those of all heads, one head
+// after the other: head(f) = f / (channels / heads). Halves are reduced in float32 and rounded once.
 struct GatherSegmentReduce {
   const char* op;
   const char* col_name;  // what errors call col: "col" or "perm"
   Reduce reduce;
-  DType value;
-  DType index;
-  int64_t num_rows;
-  int64_t num_sources;
-  int64_t num_edges;
+  DType value;  // of x, weight, self_weight and out
+  CsrGraph graph;
   int64_t channels;
+  int64_t heads;  // of the weights; divides channels, 1 for one weight per edge
   const void* x;
-  const void* rowptr;
-  const void* col;
   const void* weight;
   const void* self_weight;
   void* out;
@@ -36,19 +34,16 @@ struct GatherSegmentArg {
   void* arg;                    // [num_rows, channels], of the index dtype
 };
 
-// out[p] = sum over f of a[i, f] * b[col[p], f], where p lies in row i: the gradient of a gather-sum's weight.
+// out[p, h] = sum over the channels f of head h of a[i, f] * b[col[p], f], where p lies in row i: the gradient of a
+// gather-sum's weight.
 struct EdgeDot {
   const char* op;
   DType value;
-  DType index;
-  int64_t num_rows;
-  int64_t num_sources;
-  int64_t num_edges;
+  CsrGraph graph;
   int64_t channels;
+  int64_t heads;
   const void* a;
   const void* b;
-  const void* rowptr;
-  const void* col;
   void* out;
 };
 

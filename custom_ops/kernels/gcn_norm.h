@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "csr_graph.h"
 #include "parallel.h"
 #include "tensor_info.h"
 
@@ -12,13 +13,9 @@ namespace geocompile {
 struct GcnNorm {
   const char* op;
   DType value;
-  DType index;
-  int64_t num_rows;
-  int64_t num_edges;
+  CsrGraph graph;  // square: num_sources == num_rows
   double fill_value;
   bool add_self_loops;
-  const void* rowptr;
-  const void* col;
   const void* weight;  // [num_edges] in CSR order, or null: 1
   void* edge_weight;   // [num_edges]
   void* self_weight;   // [num_rows]

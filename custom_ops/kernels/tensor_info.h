@@ -9,6 +9,10 @@ namespace geocompile {
 // The last ones are known by name only, so that errors can say what they got.
 enum class DType : int32_t { kFloat32, kFloat64, kInt32, kInt64, kFloat16, kBFloat16, kBool, kOther };
 
+inline bool is_index(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
+inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+inline bool is_value(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64 || is_half(dtype); }
+
 inline const char* name_of(DType dtype) {
   switch (dtype) {
     case DType::kFloat32: return "float32";
@@ -22,9 +26,13 @@ inline const char* name_of(DType dtype) {
   }
 }
 
-inline size_t size_of(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 8; }
-inline bool is_index(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
-inline bool is_value(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; }
+// Bytes of an element that kernels compute with.
+inline size_t size_of(DType dtype) {
+  return is_half(dtype) ? 2 : dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 8;
+}
+
+// Bytes of the type in which elements are summed: halves in float32.
+inline size_t size_of_sum(DType dtype) { return dtype == DType::kFloat64 ? 8 : 4; }
 
 struct TensorInfo {
   const char* name;
