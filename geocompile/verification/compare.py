@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from geocompile.verification import histogram
 from geocompile.verification.bounds import Bound, as_columns
 from geocompile.verification.inputs import Array
 from geocompile.verification.reference import Truth
@@ -47,16 +48,16 @@ def compare(
 
 def _compare_exactly(name: str, engine: Array, eager: Array) -> OutputCheck:
     wrong = engine != eager
+    counts = histogram.of_matches(wrong)
     if not wrong.any():
-        return OutputCheck(name, True)
+        return OutputCheck(name, True, histogram=counts)
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     got, expected = engine[index].item(), eager[index].item()
     count = f"{int(wrong.sum())} of {wrong.size} elements differ"
     problem = f"{count}, first {list(index)}: got {got}, expected exactly {expected}"
     distance = abs(float(got) - float(expected))
-    return OutputCheck(
-        name, False, problem, max_error=distance, index=index, value=got, expected=expected, error=distance
-    )
+    check = OutputCheck(name, False, problem, index=index, value=got, expected=expected, histogram=counts)
+    return replace(check, max_error=distance, error=distance)
 
 
 def _compare_floats(
@@ -77,7 +78,7 @@ def _compare_floats(
             name, False, problem, index=index, value=values[index].item(), expected=expected[index].item()
         )
     finite = np.isfinite(expected)
-    error = np.abs(np.where(finite, values, 0.0) - np.where(finite, expected, 0.0))
+    error = _distance(values, expected, finite)
     allowed = np.broadcast_to(bound.columns, as_columns(error, by_column).shape).reshape(error.shape)
     worst = np.unravel_index(int(np.argmax(error / allowed)), error.shape)
     noise = np.broadcast_to(bound.noise, as_columns(error, by_column).shape).reshape(error.shape)[worst]
@@ -97,7 +98,14 @@ def _compare_floats(
         bound=float(allowed[worst]),
         multiple=float(max(excess, 0.0) / noise) if noise else (float("inf") if excess > 0 else 0.0),
         eager_error=bound.eager_error,
+        histogram=histogram.of_errors(error[finite], allowed[finite]),
+        eager_histogram=histogram.of_errors(_distance(eager, expected, finite)[finite], allowed[finite]),
     )
+
+
+def _distance(values: Array, expected: Array, finite: Array) -> Array:
+    distance: Array = np.abs(np.where(finite, values, 0.0) - np.where(finite, expected, 0.0))
+    return distance
 
 
 def _misplaced(values: Array, expected: Array) -> Array:

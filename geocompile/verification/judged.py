@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from geocompile.verification import bounds
 from geocompile.verification.compare import compare
 from geocompile.verification.inputs import Array, symbolic_sizes
+from geocompile.verification.picture import picture_of
 from geocompile.verification.reference import Reference, Truth
 from geocompile.verification.report import GraphInfo, OutputCheck, first_line
 from geocompile.verification.suite import Graph
@@ -66,7 +67,8 @@ class Judged:
             self._truths.append(truth)
             sizes = symbolic_sizes(self._specs, graph.inputs)
             given = graph.redraw is None
-            self.infos.append(GraphInfo(graph.name, sizes, redraws, not _is_stable(truth), given))
+            picture = picture_of(self._specs, graph.inputs)
+            self.infos.append(GraphInfo(graph.name, sizes, redraws, not _is_stable(truth), given, picture))
 
     def _run(self, reference: Reference, graph: Graph) -> Truth | None:
         try:

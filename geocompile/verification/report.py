@@ -6,6 +6,7 @@ from typing import Any
 
 from geocompile.errors import VerificationError
 from geocompile.verification import report_json, sentences
+from geocompile.verification.picture import Picture
 from geocompile.verification.rows import rows_of
 
 MIN_PROVEN = 0.5  # the share of graphs on which an engine must be shown to equal eager
@@ -33,6 +34,9 @@ class OutputCheck:
         bound: The allowed distance there.
         multiple: How many times eager's own error would have to be allowed there for the engine to pass.
         eager_error: The largest distance of eager PyTorch itself from the truth on this graph.
+        histogram: How many elements are how far from the truth, in units of their bounds (see
+            `verification.histogram`); empty where no numbers were compared.
+        eager_histogram: The same of eager PyTorch in its own precision.
     """
 
     output: str
@@ -52,6 +56,8 @@ class OutputCheck:
     bound: float = 0.0
     multiple: float = 0.0
     eager_error: float = 0.0
+    histogram: tuple[int, ...] = ()
+    eager_histogram: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class GraphInfo:
         redraws: How often it was drawn again because rounding alone flipped a choice of the model.
         unstable: Rounding still flips choices on it: an engine that differs from eager there proves nothing.
         given: It is the user's own.
+        picture: Its edges, for a drawing; None where the model has no edge list.
     """
 
     name: str
@@ -129,6 +136,7 @@ class GraphInfo:
     redraws: int = 0
     unstable: bool = False
     given: bool = False
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from geocompile.verification.picture import Picture
+
 if TYPE_CHECKING:
     from geocompile.verification.report import EngineCheck, GraphCheck, Report
 
@@ -54,7 +56,7 @@ def decode(content: Mapping[str, Any]) -> "Report":
         _build(EngineCheck, engine, graphs=tuple(_graph_check(graph) for graph in engine["graphs"]))
         for engine in content["engines"]
     ]
-    graphs = tuple(_build(GraphInfo, graph) for graph in content["graphs"])
+    graphs = tuple(_build(GraphInfo, graph, picture=_picture(graph)) for graph in content["graphs"])
     skipped = tuple((str(name), str(reason)) for name, reason in content["skipped_graphs"])
     report: Report = _build(Report, content, engines=tuple(engines), graphs=graphs, skipped_graphs=skipped)
     return report
@@ -63,9 +65,24 @@ def decode(content: Mapping[str, Any]) -> "Report":
 def _graph_check(content: Mapping[str, Any]) -> "GraphCheck":
     from geocompile.verification.report import GraphCheck, OutputCheck
 
-    outputs = [_build(OutputCheck, output, index=tuple(output["index"])) for output in content["outputs"]]
+    outputs = [_build(OutputCheck, output, **_tuples(output)) for output in content["outputs"]]
     check: GraphCheck = _build(GraphCheck, content, outputs=tuple(outputs))
     return check
+
+
+def _picture(graph: Mapping[str, Any]) -> Picture | None:
+    content = graph.get("picture")
+    if content is None:
+        return None
+    rows = {name: tuple(tuple(row) for row in content[name]) for name in ("edges", "density")}
+    picture: Picture = _build(Picture, content, **rows)
+    return picture
+
+
+def _tuples(output: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The lists of an output check; an older report has no histograms."""
+    names = ("index", "histogram", "eager_histogram")
+    return {name: tuple(output.get(name, ())) for name in names}
 
 
 def _build(cls: Any, content: Mapping[str, Any], **replaced: Any) -> Any:
