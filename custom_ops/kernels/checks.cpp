@@ -27,7 +27,7 @@ class Checker {
   }
 
   void values(const TensorInfo& t) const {
-    require(is_value(t.dtype), "'", t.name, "' must be float32 or float64, got ", name_of(t.dtype));
+    require(is_value(t.dtype), "'", t.name, "' must be float32, float64, float16 or bfloat16, got ", name_of(t.dtype));
     require(t.rank >= 1, "'", t.name, "' must have at least one dimension, got a scalar");
   }
 
@@ -40,6 +40,15 @@ class Checker {
   void vector_of(const TensorInfo& t, int64_t length, const char* what) const {
     require(t.rank == 1 && t.size(0) == length, "'", t.name, "' must have shape [", length, "] (", what, "), got ",
             shape_of(t));
+  }
+
+  // One value per edge (or per row), or one per head of x [., heads, ...] for each.
+  void weights(const TensorInfo& t, const TensorInfo& x, int64_t length, const char* what) const {
+    same_dtype(x, t);
+    if (t.rank != 2) return vector_of(t, length, what);
+    require(t.size(0) == length && x.rank >= 2 && t.size(1) == x.size(1), "'", t.name, "' must have shape [", length,
+            "] (", what, ") or [", length, ", heads] with 'x' [rows, heads, ...], got ", shape_of(t), " and 'x' ",
+            shape_of(x));
   }
 
   void rowptr(const TensorInfo& t) const {
@@ -92,19 +101,20 @@ void check_gather_segment_reduce(const char* op, const TensorInfo& x, const Tens
   check.rowptr(rowptr);
   check.index_vector(col);
   check.same_dtype(rowptr, col);
-  if (weight) {
-    check.same_dtype(x, *weight);
-    check.vector_of(*weight, col.size(0), "one per edge");
-  }
+  if (weight) check.weights(*weight, x, col.size(0), "one per edge");
   if (self_weight) {
-    check.same_dtype(x, *self_weight);
-    check.vector_of(*self_weight, rowptr.size(0) - 1, "one per row");
+    check.weights(*self_weight, x, rowptr.size(0) - 1, "one per row");
+    if (weight)
+      check.require(weight->rank == self_weight->rank,
+                    "'weight' and 'self_weight' must both have heads or neither, got shapes ",
+                    Checker::shape_of(*weight), " and ", Checker::shape_of(*self_weight));
     check.require(x.size(0) == rowptr.size(0) - 1, "'self_weight' needs a square graph, got ", x.size(0),
                   " rows of 'x' and ", rowptr.size(0) - 1, " rows of 'rowptr'");
   }
 }
 
-void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col) {
+void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col,
+                    bool per_head) {
   Checker check("edge_dot");
   check.values(a);
   check.values(b);
@@ -116,6 +126,7 @@ void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& 
                 "), got shape ", Checker::shape_of(a));
   bool same_channels = a.rank == b.rank;
   for (int64_t d = 1; same_channels && d < a.rank; ++d) same_channels = a.size(d) == b.size(d);
+  check.require(!per_head || a.rank >= 2, "'a' must have shape [rows, heads, ...], got ", Checker::shape_of(a));
   check.require(same_channels, "'a' and 'b' must have the same channels, got shapes ", Checker::shape_of(a), " and ",
                 Checker::shape_of(b));
 }
@@ -126,7 +137,8 @@ void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const Tenso
   check.rowptr(rowptr);
   check.index_vector(col);
   check.same_dtype(rowptr, col);
-  check.require(is_value(like.dtype), "'like' must be float32 or float64 (it gives the result's dtype), got ",
+  check.require(is_value(like.dtype),
+                "'like' must be float32, float64, float16 or bfloat16 (it gives the result's dtype), got ",
                 name_of(like.dtype));
   if (weight) {
     check.same_dtype(like, *weight);

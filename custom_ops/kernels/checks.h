@@ -12,7 +12,8 @@ void check_batch_ptr(const TensorInfo& batch);
 void check_segment_reduce(const TensorInfo& src, const TensorInfo& rowptr, const std::optional<TensorInfo>& perm);
 void check_gather_segment_reduce(const char* op, const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
                                  const std::optional<TensorInfo>& weight, const std::optional<TensorInfo>& self_weight);
-void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col);
+void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col,
+                    bool per_head);
 void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const TensorInfo& like,
                     const std::optional<TensorInfo>& weight);
 

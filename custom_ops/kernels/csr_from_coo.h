@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "parallel.h"
+#include "stream.h"
 #include "tensor_info.h"
 
 namespace geocompile {
@@ -34,4 +35,17 @@ void csr_from_coo(const CsrFromCoo& args, void* workspace, const Parallel& paral
 int64_t count_graphs(DType dtype, const void* batch, int64_t num_nodes);
 
 }  // namespace cpu
+
+namespace cuda {
+
+// An edge whose index is out of range comes after all rows: rowptr then ends before num_edges, which every kernel that
+// reads it answers with NaN. (To raise an error here, the caller would have to wait for the device.)
+size_t csr_from_coo_workspace(const CsrFromCoo& args);
+void csr_from_coo(const CsrFromCoo& args, void* workspace, Stream stream);
+
+// As on the CPU, errors included. The answer is a number on the host, so this call waits for the stream.
+constexpr size_t kCountGraphsWorkspace = 16;
+int64_t count_graphs(DType dtype, const void* batch, int64_t num_nodes, void* workspace, Stream stream);
+
+}  // namespace cuda
 }  // namespace geocompile

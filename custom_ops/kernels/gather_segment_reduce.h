@@ -7,6 +7,7 @@
 #include "csr_graph.h"
 #include "parallel.h"
 #include "reduce.h"
+#include "stream.h"
 #include "tensor_info.h"
 
 namespace geocompile {
@@ -55,4 +56,14 @@ void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel);
 void edge_dot(const EdgeDot& args, const Parallel& parallel);
 
 }  // namespace cpu
+
+namespace cuda {
+
+// Nothing is thrown for a bad index, as that would have to wait for the device; it is never used as an address either.
+// A row of out is NaN if it reads a bad col or has bad bounds in rowptr; all are if rowptr does not span 0 to
+// num_edges. The order of reduction depends on the shapes and dtypes only, and is not that of the CPU.
+size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args);
+void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, Stream stream);
+
+}  // namespace cuda
 }  // namespace geocompile

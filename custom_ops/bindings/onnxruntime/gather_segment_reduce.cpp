@@ -18,7 +18,7 @@ constexpr std::pair<const char*, Reduce> kReduces[] = {{"Sum", Reduce::kSum},
 // Fills the output and runs the kernel. A missing col reads the rows of x in order.
 void run(const Call& call, GatherSegmentReduce args, const Input& x) {
   std::vector<int64_t> sizes = x.sizes();
-  sizes[0] = args.num_rows;
+  sizes[0] = args.graph.num_rows;
   args.out = call.output(0, sizes);
   Workspace workspace = call.workspace(cpu::gather_segment_reduce_workspace(args));
   cpu::gather_segment_reduce(args, workspace.data(), call.parallel());
@@ -30,9 +30,10 @@ void segment_reduce(const Call& call, Reduce reduce, bool permuted) {
   check_segment_reduce(src.info(), rowptr.info(), info(perm));
   const int64_t num_edges = perm ? perm->size(0) : src.size(0);
   run(call,
-      GatherSegmentReduce{"segment_reduce", "perm", reduce, src.dtype(), rowptr.dtype(), rowptr.size(0) - 1,
-                          src.size(0), num_edges, src.info().row_size(), src.data(), rowptr.data(), data(perm), nullptr,
-                          nullptr, nullptr},
+      GatherSegmentReduce{
+          "segment_reduce", "perm", reduce, src.dtype(),
+          CsrGraph{rowptr.dtype(), rowptr.size(0) - 1, src.size(0), num_edges, rowptr.data(), data(perm)},
+          src.info().row_size(), 1, src.data(), nullptr, nullptr, nullptr},
       src);
 }
 
@@ -42,10 +43,14 @@ void gather_segment_reduce(const Call& call, Reduce reduce, bool weighted, bool 
   const std::optional<Input> self_weight = call.input_if(with_self, weighted ? 4 : 3);
   check_gather_segment_reduce("gather_segment_reduce", x.info(), rowptr.info(), col.info(), info(weight),
                               info(self_weight));
+  const int64_t channels = x.info().row_size();
+  const std::optional<Input>& either = weight ? weight : self_weight;
+  const int64_t heads = either && either->info().rank == 2 && channels > 0 ? either->size(1) : 1;
   run(call,
-      GatherSegmentReduce{"gather_segment_reduce", "col", reduce, x.dtype(), rowptr.dtype(), rowptr.size(0) - 1,
-                          x.size(0), col.size(0), x.info().row_size(), x.data(), rowptr.data(), col.data(),
-                          data(weight), data(self_weight), nullptr},
+      GatherSegmentReduce{
+          "gather_segment_reduce", "col", reduce, x.dtype(),
+          CsrGraph{rowptr.dtype(), rowptr.size(0) - 1, x.size(0), col.size(0), rowptr.data(), col.data()}, channels,
+          heads, x.data(), data(weight), data(self_weight), nullptr},
       x);
 }
 
@@ -66,8 +71,8 @@ OpType gather_type(const char* name, Reduce reduce, bool weighted, bool with_sel
               {{"out", 'T', {"N", "..."}}},
               {},
               [=](const Call& call) { gather_segment_reduce(call, reduce, weighted, with_self); }};
-  if (weighted) type.inputs.push_back({"weight", 'T', {"E"}});
-  if (with_self) type.inputs.push_back({"self_weight", 'T', {"N"}});
+  if (weighted) type.inputs.push_back({"weight", 'T', {"E", "..."}});
+  if (with_self) type.inputs.push_back({"self_weight", 'T', {"N", "..."}});
   return type;
 }
 

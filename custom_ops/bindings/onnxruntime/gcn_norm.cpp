@@ -14,13 +14,9 @@ void gcn_norm(const Call& call, bool weighted) {
   const int64_t num_rows = rowptr.size(0) - 1, num_edges = col.size(0);
   const GcnNorm args{"gcn_norm",
                      like.dtype(),
-                     rowptr.dtype(),
-                     num_rows,
-                     num_edges,
+                     CsrGraph{rowptr.dtype(), num_rows, num_rows, num_edges, rowptr.data(), col.data()},
                      call.attribute(0),
                      call.attribute(1) != 0,
-                     rowptr.data(),
-                     col.data(),
                      data(weight),
                      call.output(0, {num_edges}),
                      call.output(1, {num_rows})};

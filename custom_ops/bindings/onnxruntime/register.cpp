@@ -114,8 +114,11 @@ class Registry {
     bool has_values = false;
     for (const Formal& input : type.inputs) has_values |= input.type == 'T';
     for (auto index : {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32}) {
-      ops_.emplace_back(api, type, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, index);
-      if (has_values) ops_.emplace_back(api, type, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE, index);
+      for (auto value : {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE,
+                         ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16}) {
+        ops_.emplace_back(api, type, value, index);
+        if (!has_values) break;  // one form for each index dtype
+      }
     }
   }
 

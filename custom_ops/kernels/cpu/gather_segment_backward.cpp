@@ -1,118 +1,160 @@
 // What the gradients of a gather-reduce need beside a second one: where a maximum was reached, and a weight's share.
-#include <atomic>
+#include <limits>
+#include <stdexcept>
 
 #include "../gather_segment_reduce.h"
-#include "balance.h"
+#include "factors.h"
+#include "rows.h"
 #include "simd.h"
-#include "validate.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {
 
-constexpr int64_t kTile = 64;  // channels whose best values so far stay in the first-level cache
+// --- where a maximum was reached -------------------------------------------------------------------------------------
 
-// Calls body(row) for every row, rows of equal work at a time, after checking that every col lies below num_sources.
-template <class I, class Args, class Body>
-void for_each_row(const Args& args, const Parallel& parallel, const Body& body) {
-  const I* rowptr = static_cast<const I*>(args.rowptr);
-  const I* col = static_cast<const I*>(args.col);
-  check_rowptr(args.op, rowptr, args.num_rows, args.num_edges);
-  const int64_t tasks = task_count((args.num_edges + args.num_rows) * args.channels, parallel.threads());
-  std::atomic<bool> bad{false};
-  parallel(tasks, [&](int64_t task) {
-    const int64_t begin = first_row(rowptr, args.num_rows, task, tasks);
-    const int64_t end = first_row(rowptr, args.num_rows, task + 1, tasks);
-    if (!all_below(col, rowptr[begin], rowptr[end], args.num_sources)) {
-      bad = true;
-      return;
+// The best values of one row so far and the number of the term that each came from, for kCount vectors of channels.
+template <class Op, class V, int kCount>
+struct Best {
+  using Number = std::conditional_t<sizeof(V{}[0]) == 4, int32_t, int64_t>;
+  using Numbers = typename Vector<Number, sizeof(V)>::type;
+  V value[kCount];
+  Numbers term[kCount];
+
+  Best() {
+    for (int c = 0; c < kCount; ++c) {
+      value[c] = splat<V>(Op::identity());
+      term[c] = splat<Numbers>(Number(-1));
     }
-    for (int64_t row = begin; row < end; ++row) body(row);
-  });
-  if (bad) throw_bad_index(args.op, "col", col, args.num_edges, args.num_sources);
+  }
+
+  // A later term wins only if it is better, or the first NaN: ties go to the first. The first of all always wins.
+  void offer(int c, V candidate, Number number) {
+    const Numbers new_nan = (candidate != candidate) & (value[c] == value[c]);
+    const Numbers better = (Op::combine(value[c], candidate) != value[c]) & (value[c] == value[c]);
+    const Numbers wins = new_nan | better | (term[c] < 0);
+    value[c] = wins ? candidate : value[c];
+    term[c] = wins ? splat<Numbers>(number) : term[c];
+  }
+};
+
+inline void put(const GatherSegmentArg& args, int64_t at, int64_t place) {
+  args.forward.graph.index == DType::kInt32 ? static_cast<int32_t*>(args.arg)[at] = static_cast<int32_t>(place)
+                                            : static_cast<int64_t*>(args.arg)[at] = place;
 }
 
-template <class Op, class T, class I>
+template <class Op, Mode kMode, int kBytes, int kCount, class T>
+inline void arg_tile(const GatherSegmentArg& args, int64_t row, int64_t channel) {
+  using V = typename Vector<Sum<T>, kBytes>::type;
+  constexpr int kLanes = lanes_of<V>;
+  const GatherSegmentReduce& f = args.forward;
+  const T* x = static_cast<const T*>(f.x) + channel;
+  const Rows rows(f.graph);
+  const int64_t begin = rows.begin(row), end = rows.end(row);
+  Best<Op, V, kCount> best;
+  using Number = typename decltype(best)::Number;
+  const Factors<kMode, V, kCount, T> factors({static_cast<const T*>(f.weight), f.graph.num_edges, f.heads, f.channels},
+                                             channel);
+  for (int64_t p = begin; p < end; ++p) {
+    const T* from = x + rows.source(p) * f.channels;
+    for (int c = 0; c < kCount; ++c)
+      best.offer(c, factors.times(p, c, load<V>(from + c * kLanes)), static_cast<Number>(p - begin));
+  }
+  if (f.self_weight) {
+    const Factors<Mode::kMixed, V, kCount, T> own(
+        {static_cast<const T*>(f.self_weight), f.graph.num_rows, f.heads, f.channels}, channel);
+    for (int c = 0; c < kCount; ++c)
+      best.offer(c, own.times(row, c, load<V>(x + row * f.channels + c * kLanes)), static_cast<Number>(end - begin));
+  }
+  for (int c = 0; c < kCount; ++c)
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int64_t term = best.term[c][lane];
+      put(args, row * f.channels + channel + c * kLanes + lane,
+          term < 0              ? -1
+          : begin + term == end ? f.graph.num_edges
+                                : begin + term);
+    }
+}
+
+template <class Op, Mode kMode, int kBytes, int kCount, class T>
+inline void arg_tiles(const GatherSegmentArg& args, int64_t row, int64_t channel) {
+  constexpr int64_t kWidth = kCount * kBytes / sizeof(Sum<T>);
+  for (; channel + kWidth <= args.forward.channels; channel += kWidth)
+    arg_tile<Op, kMode, kBytes, kCount, T>(args, row, channel);
+  if (channel == args.forward.channels) return;
+  if constexpr (kCount > 1) {
+    arg_tiles<Op, kMode, kBytes, kCount / 2, T>(args, row, channel);
+  } else if constexpr (kBytes > static_cast<int>(sizeof(Sum<T>))) {
+    arg_tiles<Op, kMode, kBytes / 2, 1, T>(args, row, channel);
+  }
+}
+
+template <class Op, Mode kMode, class T>
 void run_arg(const GatherSegmentArg& args, const Parallel& parallel) {
   const GatherSegmentReduce& f = args.forward;
-  const T* x = static_cast<const T*>(f.x);
-  const I* rowptr = static_cast<const I*>(f.rowptr);
-  const I* col = static_cast<const I*>(f.col);
-  const T* weight = static_cast<const T*>(f.weight);
-  const T* self_weight = static_cast<const T*>(f.self_weight);
-  for_each_row<I>(f, parallel, [&](int64_t row) {
-    for (int64_t first = 0; first < f.channels; first += kTile) {
-      const int64_t width = f.channels - first < kTile ? f.channels - first : kTile;
-      I* arg = static_cast<I*>(args.arg) + row * f.channels + first;
-      T best[kTile] = {};
-      for (int64_t c = 0; c < width; ++c) arg[c] = -1;
-      // A later term wins only if it is better, or the first NaN: ties go to the lowest index.
-      const auto offer = [&](const T* from, T factor, I place) {
-        for (int64_t c = 0; c < width; ++c) {
-          const T value = factor * from[c];
-          const bool better = Op::combine(value, best[c]) != best[c] || (value != value && best[c] == best[c]);
-          if (arg[c] < 0 || (better && best[c] == best[c])) {
-            best[c] = value;
-            arg[c] = place;
-          }
-        }
-      };
-      for (int64_t p = rowptr[row]; p < static_cast<int64_t>(rowptr[row + 1]); ++p)
-        offer(x + static_cast<int64_t>(col[p]) * f.channels + first, weight ? weight[p] : T(1), static_cast<I>(p));
-      if (self_weight) offer(x + row * f.channels + first, self_weight[row], static_cast<I>(f.num_edges));
-    }
+  if (f.graph.num_edges >= std::numeric_limits<int32_t>::max())  // terms are counted in the lanes of the values
+    throw std::invalid_argument("geocompile.gather_segment_arg: at most 2147483646 edges are supported");
+  for_blocks_of_rows(f.op, f.col_name, f.graph, f.channels, parallel, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) arg_tiles<Op, kMode, GEOCOMPILE_VECTOR_BYTES, 4, T>(args, row, 0);
   });
 }
 
-template <class T, class I>
-void run_arg(const GatherSegmentArg& args, const Parallel& parallel) {
-  args.forward.reduce == Reduce::kMax ? run_arg<Maximum<T>, T, I>(args, parallel)
-                                      : run_arg<Minimum<T>, T, I>(args, parallel);
+template <class Op, class T>
+void run_arg_mode(const GatherSegmentArg& args, const Parallel& parallel) {
+  if (!args.forward.weight) return run_arg<Op, Mode::kNone, T>(args, parallel);
+  if (args.forward.heads == 1) return run_arg<Op, Mode::kEdge, T>(args, parallel);
+  run_arg<Op, Mode::kMixed, T>(args, parallel);
 }
 
-template <class T>
-T dot(const T* a, const T* b, int64_t count) {
-  using V = typename Vector<T, GEOCOMPILE_VECTOR_BYTES>::type;
-  constexpr int64_t kLanes = GEOCOMPILE_VECTOR_BYTES / sizeof(T);
-  V lanes = splat<V>(T(0));
-  int64_t c = 0;
-  for (; c + kLanes <= count; c += kLanes) lanes += load<V>(a + c) * load<V>(b + c);
-  T sum = 0;
-  for (int64_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
-  for (; c < count; ++c) sum += a[c] * b[c];
+// --- a weight's share ------------------------------------------------------------------------------------------------
+
+template <class V>
+inline auto sum_of_lanes(V lanes) {
+  auto sum = lanes[0];
+  for (int lane = 1; lane < lanes_of<V>; ++lane) sum += lanes[lane];
   return sum;
 }
 
-template <class T, class I>
+template <int kBytes, class T>
+inline Sum<T> dot(const T* a, const T* b, int64_t count) {
+  using V = typename Vector<Sum<T>, kBytes>::type;
+  V lanes{};
+  int64_t c = 0;
+  for (; c + lanes_of<V> <= count; c += lanes_of<V>) lanes += load<V>(a + c) * load<V>(b + c);
+  Sum<T> sum = c > 0 ? sum_of_lanes(lanes) : 0;
+  if constexpr (kBytes > static_cast<int>(sizeof(Sum<T>)))
+    if (c < count) sum += dot<kBytes / 2>(a + c, b + c, count - c);
+  return sum;
+}
+
+template <class T>
 void run_dot(const EdgeDot& args, const Parallel& parallel) {
-  const T* a = static_cast<const T*>(args.a);
-  const T* b = static_cast<const T*>(args.b);
-  const I* rowptr = static_cast<const I*>(args.rowptr);
-  const I* col = static_cast<const I*>(args.col);
-  T* out = static_cast<T*>(args.out);
-  for_each_row<I>(args, parallel, [&](int64_t row) {
-    for (int64_t p = rowptr[row]; p < static_cast<int64_t>(rowptr[row + 1]); ++p)
-      out[p] = dot(a + row * args.channels, b + static_cast<int64_t>(col[p]) * args.channels, args.channels);
+  const Rows rows(args.graph);
+  const int64_t head_size = args.channels / args.heads;
+  for_blocks_of_rows(args.op, "col", args.graph, args.channels, parallel, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const T* a = static_cast<const T*>(args.a) + row * args.channels;
+      for (int64_t p = rows.begin(row); p < rows.end(row); ++p) {
+        const T* b = static_cast<const T*>(args.b) + rows.source(p) * args.channels;
+        T* out = static_cast<T*>(args.out) + p * args.heads;
+        for (int64_t h = 0; h < args.heads; ++h)
+          store_one(out + h, dot<GEOCOMPILE_VECTOR_BYTES>(a + h * head_size, b + h * head_size, head_size));
+      }
+    }
   });
 }
 
 }  // namespace
 
 void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel) {
-  const bool narrow = args.forward.index == DType::kInt32;
-  if (args.forward.value == DType::kFloat32) {
-    narrow ? run_arg<float, int32_t>(args, parallel) : run_arg<float, int64_t>(args, parallel);
-  } else {
-    narrow ? run_arg<double, int32_t>(args, parallel) : run_arg<double, int64_t>(args, parallel);
-  }
+  with_value_type(args.forward.value, [&](auto value) {
+    using T = typename decltype(value)::type;
+    args.forward.reduce == Reduce::kMax ? run_arg_mode<Maximum<Sum<T>>, T>(args, parallel)
+                                        : run_arg_mode<Minimum<Sum<T>>, T>(args, parallel);
+  });
 }
 
 void edge_dot(const EdgeDot& args, const Parallel& parallel) {
-  const bool narrow = args.index == DType::kInt32;
-  if (args.value == DType::kFloat32) {
-    narrow ? run_dot<float, int32_t>(args, parallel) : run_dot<float, int64_t>(args, parallel);
-  } else {
-    narrow ? run_dot<double, int32_t>(args, parallel) : run_dot<double, int64_t>(args, parallel);
-  }
+  with_value_type(args.value, [&](auto value) { run_dot<typename decltype(value)::type>(args, parallel); });
 }
 
 }  // namespace geocompile::cpu::GEOCOMPILE_ISA

@@ -1,37 +1,35 @@
 // A row's channels are reduced in registers, tile by tile, while its edges stream by; nothing per edge is stored.
 //
 // Order of summation, the same for any number of threads: a row of at most kHeavyRow edges is summed edge by edge; a
-// longer one is cut every kChunk edges from its own start, and the chunks' results are combined in order.
+// longer one is cut into chunks, whose results are combined in order.
 #include "../gather_segment_reduce.h"
 
-#include <atomic>
-
-#include "balance.h"
+#include "factors.h"
+#include "heavy_rows.h"
+#include "rows.h"
 #include "simd.h"
-#include "validate.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {
 
-constexpr int64_t kHeavyRow = 8192;
-constexpr int64_t kChunk = 4096;
 constexpr int64_t kPrefetch = 8;  // edges ahead; measured best of 2..32 on power-law graphs of 500k and 2.3M edges
-constexpr int kWidestTile = GEOCOMPILE_VECTOR_REGISTERS / 2;  // vectors; the rest hold loads and the weight
 
-template <class T, class I>
+template <class T>
 struct Problem {
   const GatherSegmentReduce& args;
+  Rows rows{args.graph};
   const T* x = static_cast<const T*>(args.x);
-  const I* rowptr = static_cast<const I*>(args.rowptr);
-  const I* col = static_cast<const I*>(args.col);
-  const T* weight = static_cast<const T*>(args.weight);
   const T* self_weight = static_cast<const T*>(args.self_weight);
-  T* out = static_cast<T*>(args.out);
   int64_t channels = args.channels;
 
-  const T* source(int64_t p) const { return x + (col ? static_cast<int64_t>(col[p]) : p) * channels; }
-  int64_t degree(int64_t row) const { return rowptr[row + 1] - rowptr[row]; }
-  bool is_heavy(int64_t row) const { return degree(row) > kHeavyRow; }
+  const T* source(int64_t p) const { return x + rows.source(p) * channels; }
+  Weights<T> weights() const {
+    return {static_cast<const T*>(args.weight), args.graph.num_edges, args.heads, channels};
+  }
+  Weights<T> self_weights() const { return {self_weight, args.graph.num_rows, args.heads, channels}; }
+  Sum<T> divisor(int64_t row) const {
+    return args.reduce == Reduce::kMean ? static_cast<Sum<T>>(rows.degree(row) + (self_weight ? 1 : 0)) : 1;
+  }
 };
 
 // Edges [begin, end) of one row; `limit` bounds the edges whose sources may be prefetched; self_row < 0: no self term.
@@ -39,176 +37,141 @@ struct Span {
   int64_t begin, end, limit, self_row;
 };
 
-template <class Op, int kBytes, int kCount, class T, class I>
-inline void reduce_tile(const Problem<T, I>& p, const Span& span, int64_t channel, T divisor, T* out) {
-  using V = typename Vector<T, kBytes>::type;
-  constexpr int kLanes = kBytes / sizeof(T);
-  V acc[kCount];
-  for (int c = 0; c < kCount; ++c) acc[c] = splat<V>(Op::identity());
-  const auto add = [&](const T* from, V factor) {
-    for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], factor * load<V>(from + c * kLanes));
-  };
-  for (int64_t e = span.begin; e < span.end; ++e) {
-    if (e + kPrefetch < span.limit) {
-      const T* ahead = p.source(e + kPrefetch) + channel;
-      for (int byte = 0; byte < kCount * kBytes; byte += 64)
-        __builtin_prefetch(reinterpret_cast<const char*>(ahead) + byte);
-    }
-    const T* from = p.source(e) + channel;
-    if (p.weight) {
-      add(from, splat<V>(p.weight[e]));
-    } else {
-      for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], load<V>(from + c * kLanes));
-    }
-  }
-  if (span.self_row >= 0) add(p.x + span.self_row * p.channels + channel, splat<V>(p.self_weight[span.self_row]));
-  if (divisor != T(1))
-    for (int c = 0; c < kCount; ++c) acc[c] = acc[c] / splat<V>(divisor);
-  for (int c = 0; c < kCount; ++c) store(out + channel + c * kLanes, acc[c]);
-}
-
-// As many tiles of kCount vectors as fit from `channel`, then narrower ones; kCount halves, then the vector does.
-template <class Op, int kBytes, int kCount, class T, class I>
-inline void reduce_tiles(const Problem<T, I>& p, const Span& span, int64_t channel, T divisor, T* out) {
-  constexpr int64_t kWidth = kCount * kBytes / sizeof(T);
-  for (; channel + kWidth <= p.channels; channel += kWidth)
-    reduce_tile<Op, kBytes, kCount>(p, span, channel, divisor, out);
-  if (channel == p.channels) return;
-  if constexpr (kCount > 1) {
-    reduce_tiles<Op, kBytes, kCount / 2>(p, span, channel, divisor, out);
-  } else if constexpr (kBytes > static_cast<int>(sizeof(T))) {
-    reduce_tiles<Op, kBytes / 2, 1>(p, span, channel, divisor, out);
-  }
-}
-
-template <class Op, class T, class I>
-inline void reduce_span(const Problem<T, I>& p, const Span& span, T divisor, T* out) {
-  reduce_tiles<Op, GEOCOMPILE_VECTOR_BYTES, kWidestTile>(p, span, 0, divisor, out);
-}
-
-template <class T, class I>
-inline T divisor_of(const Problem<T, I>& p, int64_t row) {
-  return p.args.reduce == Reduce::kMean ? static_cast<T>(p.degree(row) + (p.self_weight ? 1 : 0)) : T(1);
-}
-
-template <class Op, class T, class I>
-void reduce_light_rows(const Problem<T, I>& p, int64_t begin, int64_t end) {
-  const T empty = p.args.reduce == Reduce::kMul ? T(1) : T(0);
-  const int64_t limit = p.rowptr[end];
-  for (int64_t row = begin; row < end; ++row) {
-    T* out = p.out + row * p.channels;
-    if (p.degree(row) == 0 && !p.self_weight) {
-      for (int64_t c = 0; c < p.channels; ++c) out[c] = empty;
-    } else if (!p.is_heavy(row)) {
-      const Span span{p.rowptr[row], p.rowptr[row + 1], limit, p.self_weight ? row : -1};
-      reduce_span<Op>(p, span, divisor_of(p, row), out);
-    }
-  }
-}
-
-// Heavy rows in the workspace: their numbers, the first chunk of each, and a result for each chunk.
+// Where a row's result goes: to the output, or as a chunk's share to the workspace.
 template <class T>
-struct HeavyRows {
-  int64_t most_rows, most_chunks;
-  int64_t* rows;
-  int64_t* first_chunk;
-  T* partial;
+struct Target {
+  T* out;
+  Sum<T>* partial;
 
-  HeavyRows(int64_t num_edges, void* workspace)
-      : most_rows(num_edges / (kHeavyRow + 1)),
-        most_chunks(num_edges / kChunk + most_rows),
-        rows(static_cast<int64_t*>(workspace)),
-        first_chunk(rows + most_rows),
-        partial(reinterpret_cast<T*>(first_chunk + most_rows + 1)) {}
-
-  size_t bytes(int64_t channels) const {
-    return most_rows == 0 ? 0 : sizeof(int64_t) * (2 * most_rows + 1) + sizeof(T) * most_chunks * channels;
+  template <class V>
+  void put(int64_t channel, V value) const {
+    partial ? store(partial + channel, value) : store(out + channel, value);
   }
 };
 
-template <class Op, class T, class I>
-void reduce_heavy_rows(const Problem<T, I>& p, HeavyRows<T> heavy, const Parallel& parallel) {
-  int64_t count = 0, chunks = 0;
-  for (int64_t row = 0; row < p.args.num_rows; ++row) {
-    if (!p.is_heavy(row)) continue;
-    heavy.rows[count] = row;
-    heavy.first_chunk[count++] = chunks;
-    chunks += (p.degree(row) + kChunk - 1) / kChunk;
+template <class Op, Mode kMode, int kBytes, int kCount, class T>
+inline void reduce_tile(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target) {
+  using V = typename Vector<Sum<T>, kBytes>::type;
+  constexpr int kLanes = lanes_of<V>;
+  V acc[kCount];
+  for (int c = 0; c < kCount; ++c) acc[c] = splat<V>(Op::identity());
+  const Factors<kMode, V, kCount, T> factors(p.weights(), channel);
+  for (int64_t e = span.begin; e < span.end; ++e) {
+    if (e + kPrefetch < span.limit) {
+      const T* ahead = p.source(e + kPrefetch) + channel;
+      for (int byte = 0; byte < kCount * kLanes * static_cast<int>(sizeof(T)); byte += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(ahead) + byte);
+    }
+    const T* from = p.source(e) + channel;
+    for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], factors.times(e, c, load<V>(from + c * kLanes)));
   }
-  heavy.first_chunk[count] = chunks;
+  if (span.self_row >= 0) {
+    const T* from = p.x + span.self_row * p.channels + channel;
+    const Factors<Mode::kMixed, V, kCount, T> own(p.self_weights(), channel);
+    for (int c = 0; c < kCount; ++c)
+      acc[c] = Op::combine(acc[c], own.times(span.self_row, c, load<V>(from + c * kLanes)));
+  }
+  if (divisor != 1)
+    for (int c = 0; c < kCount; ++c) acc[c] = acc[c] / splat<V>(divisor);
+  for (int c = 0; c < kCount; ++c) target.put(channel + c * kLanes, acc[c]);
+}
 
-  parallel(chunks, [&](int64_t chunk) {
-    int64_t h = 0;
-    while (heavy.first_chunk[h + 1] <= chunk) ++h;
-    const int64_t row_end = p.rowptr[heavy.rows[h] + 1];
-    const int64_t begin = p.rowptr[heavy.rows[h]] + (chunk - heavy.first_chunk[h]) * kChunk;
-    const int64_t end = begin + kChunk < row_end ? begin + kChunk : row_end;
-    reduce_span<Op>(p, Span{begin, end, row_end, -1}, T(1), heavy.partial + chunk * p.channels);
+// As many tiles of kCount vectors as fit from `channel`, then narrower ones; kCount halves, then the vector does.
+template <class Op, Mode kMode, int kBytes, int kCount, class T>
+inline void reduce_tiles(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target) {
+  constexpr int64_t kWidth = kCount * kBytes / sizeof(Sum<T>);
+  for (; channel + kWidth <= p.channels; channel += kWidth)
+    reduce_tile<Op, kMode, kBytes, kCount>(p, span, channel, divisor, target);
+  if (channel == p.channels) return;
+  if constexpr (kCount > 1) {
+    reduce_tiles<Op, kMode, kBytes, kCount / 2>(p, span, channel, divisor, target);
+  } else if constexpr (kBytes > static_cast<int>(sizeof(Sum<T>))) {
+    reduce_tiles<Op, kMode, kBytes / 2, 1>(p, span, channel, divisor, target);
+  }
+}
+
+template <class Op, Mode kMode, class T>
+void reduce_span(const Problem<T>& p, const Span& span, Sum<T> divisor, Target<T> target) {
+  constexpr bool kWorthCode = std::is_same_v<Op, Add<Sum<T>>> && kMode != Mode::kMixed;
+  constexpr int kWidest = kWorthCode ? GEOCOMPILE_VECTOR_REGISTERS / 2 : 4;  // the rest hold loads and weights
+  reduce_tiles<Op, kMode, GEOCOMPILE_VECTOR_BYTES, kWidest>(p, span, 0, divisor, target);
+}
+
+template <class Op, Mode kMode, class T>
+void reduce_light_rows(const Problem<T>& p, int64_t begin, int64_t end) {
+  const Sum<T> empty = p.args.reduce == Reduce::kMul ? 1 : 0;
+  const int64_t limit = p.rows.begin(end);
+  for (int64_t row = begin; row < end; ++row) {
+    T* out = static_cast<T*>(p.args.out) + row * p.channels;
+    if (p.rows.degree(row) == 0 && !p.self_weight) {
+      for (int64_t c = 0; c < p.channels; ++c) store_one(out + c, empty);
+    } else if (p.rows.degree(row) <= kHeavyRow) {
+      const Span span{p.rows.begin(row), p.rows.end(row), limit, p.self_weight ? row : -1};
+      reduce_span<Op, kMode>(p, span, p.divisor(row), Target<T>{out, nullptr});
+    }
+  }
+}
+
+template <class Op, Mode kMode, class T>
+void reduce_heavy_rows(const Problem<T>& p, void* workspace, const Parallel& parallel) {
+  const CsrGraph& graph = p.args.graph;
+  const HeavyRows<Sum<T>> heavy(p.rows, graph.num_rows, graph.num_edges, p.channels, workspace);
+  heavy.for_each_chunk(parallel, [&](int64_t row, int64_t begin, int64_t end, Sum<T>* partial) {
+    const int64_t start = p.rows.begin(row), stop = p.rows.end(row);
+    const Span span{start + begin, start + end < stop ? start + end : stop, stop, -1};
+    reduce_span<Op, kMode>(p, span, 1, Target<T>{nullptr, partial});
   });
-
-  parallel(count, [&](int64_t h) {
-    const int64_t row = heavy.rows[h];
-    T* out = p.out + row * p.channels;
-    const T divisor = divisor_of(p, row);
+  heavy.for_each_row(parallel, [&](int64_t row, const Sum<T>* partials, int64_t chunks) {
+    T* out = static_cast<T*>(p.args.out) + row * p.channels;
     for (int64_t c = 0; c < p.channels; ++c) {
-      T acc = heavy.partial[heavy.first_chunk[h] * p.channels + c];
-      for (int64_t chunk = heavy.first_chunk[h] + 1; chunk < heavy.first_chunk[h + 1]; ++chunk)
-        acc = Op::combine(acc, heavy.partial[chunk * p.channels + c]);
-      if (p.self_weight) acc = Op::combine(acc, p.self_weight[row] * p.x[row * p.channels + c]);
-      out[c] = acc / divisor;
+      Sum<T> acc = partials[c];
+      for (int64_t chunk = 1; chunk < chunks; ++chunk) acc = Op::combine(acc, partials[chunk * p.channels + c]);
+      if (p.self_weight) acc = Op::combine(acc, p.self_weights().of(row, c) * load_one(p.x + row * p.channels + c));
+      store_one(out + c, acc / p.divisor(row));
     }
   });
 }
 
-template <class Op, class T, class I>
+template <class Op, Mode kMode, class T>
 void run(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
-  const Problem<T, I> p{args};
-  check_rowptr(args.op, p.rowptr, args.num_rows, args.num_edges);
-  if (p.col == nullptr && args.num_edges > args.num_sources)
-    throw_bad_rowptr(args.op, p.rowptr, args.num_rows, args.num_sources);
-  const int64_t tasks = task_count((args.num_edges + args.num_rows) * args.channels, parallel.threads());
-  std::atomic<bool> bad{false};
-  parallel(tasks, [&](int64_t task) {
-    const int64_t begin = first_row(p.rowptr, args.num_rows, task, tasks);
-    const int64_t end = first_row(p.rowptr, args.num_rows, task + 1, tasks);
-    if (p.col && !all_below(p.col, p.rowptr[begin], p.rowptr[end], args.num_sources)) {
-      bad = true;
-    } else {
-      reduce_light_rows<Op>(p, begin, end);
-    }
-  });
-  if (bad) throw_bad_index(args.op, args.col_name, p.col, args.num_edges, args.num_sources);
-  const HeavyRows<T> heavy(args.num_edges, workspace);
-  if (heavy.most_rows > 0) reduce_heavy_rows<Op>(p, heavy, parallel);
+  const Problem<T> p{args};
+  for_blocks_of_rows(args.op, args.col_name, args.graph, args.channels, parallel,
+                     [&](int64_t begin, int64_t end) { reduce_light_rows<Op, kMode>(p, begin, end); });
+  if (args.graph.num_edges > kHeavyRow) reduce_heavy_rows<Op, kMode>(p, workspace, parallel);
 }
 
-template <class T, class I>
+template <class Op, class T>
+void run_mode(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
+  if (!args.weight) return run<Op, Mode::kNone, T>(args, workspace, parallel);
+  if (args.heads == 1) return run<Op, Mode::kEdge, T>(args, workspace, parallel);
+  if constexpr (std::is_same_v<Op, Add<Sum<T>>>) {  // the reduction of attention: worth a form of its own
+    constexpr int64_t kLanes = GEOCOMPILE_VECTOR_BYTES / sizeof(Sum<T>);
+    if (args.channels / args.heads % kLanes == 0) return run<Op, Mode::kHead, T>(args, workspace, parallel);
+  }
+  run<Op, Mode::kMixed, T>(args, workspace, parallel);
+}
+
+template <class T>
 void run_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
   switch (args.reduce) {
     case Reduce::kSum:
-    case Reduce::kMean: return run<Add<T>, T, I>(args, workspace, parallel);
-    case Reduce::kMax: return run<Maximum<T>, T, I>(args, workspace, parallel);
-    case Reduce::kMin: return run<Minimum<T>, T, I>(args, workspace, parallel);
-    case Reduce::kMul: return run<Multiply<T>, T, I>(args, workspace, parallel);
+    case Reduce::kMean: return run_mode<Add<Sum<T>>, T>(args, workspace, parallel);
+    case Reduce::kMax: return run_mode<Maximum<Sum<T>>, T>(args, workspace, parallel);
+    case Reduce::kMin: return run_mode<Minimum<Sum<T>>, T>(args, workspace, parallel);
+    case Reduce::kMul: return run_mode<Multiply<Sum<T>>, T>(args, workspace, parallel);
   }
 }
 
 }  // namespace
 
 size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args) {
-  return args.value == DType::kFloat32 ? HeavyRows<float>(args.num_edges, nullptr).bytes(args.channels)
-                                       : HeavyRows<double>(args.num_edges, nullptr).bytes(args.channels);
+  return args.value == DType::kFloat64 ? HeavyRows<double>::bytes(args.graph.num_edges, args.channels)
+                                       : HeavyRows<float>::bytes(args.graph.num_edges, args.channels);
 }
 
 void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
-  const bool narrow = args.index == DType::kInt32;
-  if (args.value == DType::kFloat32) {
-    narrow ? run_reduce<float, int32_t>(args, workspace, parallel)
-           : run_reduce<float, int64_t>(args, workspace, parallel);
-  } else {
-    narrow ? run_reduce<double, int32_t>(args, workspace, parallel)
-           : run_reduce<double, int64_t>(args, workspace, parallel);
-  }
+  with_value_type(args.value,
+                  [&](auto value) { run_reduce<typename decltype(value)::type>(args, workspace, parallel); });
 }
 
 }  // namespace geocompile::cpu::GEOCOMPILE_ISA

@@ -1,7 +1,9 @@
-// Reads of an index that a kernel must not trust, and the error that names the first bad one.
+// Reads of rowptr and col, which a kernel must not trust, and the errors that name the first bad one.
 #pragma once
 
 #include <cstdint>
+
+#include "../csr_graph.h"
 
 namespace geocompile::cpu {
 
