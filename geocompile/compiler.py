@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geocompile.bundle import Bundle, BundleWriter
-from geocompile.errors import CaptureError, ExportError, GeocompileError, MissingRuntimeError
+from geocompile.errors import CaptureError, ExportError, MissingRuntimeError, VerificationError
 from geocompile.exclusive import exclusive
 from geocompile.exporters import CapturedProgram, get_exporter
 from geocompile.exporters import ExportError as EngineError
@@ -141,27 +141,30 @@ class _Compilation:
         draft = self._writer.draft(**self._fields)
         report = verify(draft, self._model, progress=self._progress)
         if not report.ok:
-            report = self._with_stage(draft, report)
-            place = write_diagnostics(folder, draft.manifest, report)
+            place = write_diagnostics(folder, draft.manifest, report)  # first: the search may be interrupted
+            report = self._with_fault(draft, report, place)
+            write_diagnostics(folder, draft.manifest, report)
             try:
                 report.raise_if_failed()
-            except GeocompileError as error:
-                raise type(error)(f"{error}; the report is in {place}") from None
+            except VerificationError as error:
+                raise VerificationError(f"{error}; {_what_is_in(place, report)}", report.fault) from None
         return report
 
-    def _with_stage(self, draft: Bundle, report: Report) -> Report:
-        """The report with the stage at which the numbers went wrong."""
-        from geocompile.verification.blame import first_wrong_stage
+    def _with_fault(self, draft: Bundle, report: Report, place: Path) -> Report:
+        """The report with the stage, the node and the layer at which the numbers went wrong."""
+        from geocompile.verification.bisection import find_fault
 
         names = [result["name"] for result in self._passes[1:]]  # the first is from_pyg, a part of capture
-        with self._progress.step("looking for the stage that is wrong"):
-            try:
-                stage = first_wrong_stage(draft, self._model, report, self._captured, names)
-            except (
-                Exception
-            ) as error:  # the failure itself must be told, whatever the search for its cause meets
-                stage = f"a stage that could not be found ({first_line(error)})"
-        return replace(report, stage=stage)
+        try:
+            with self._progress.step("looking for what is wrong"):
+                fault = find_fault(draft, self._model, report, self._captured, names, place, self._progress)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted while looking for what is wrong; verification failed, the report is in {place}"
+            ) from None
+        except Exception as error:  # the failure itself must be told, whatever the search meets
+            return replace(report, stage=f"a stage that could not be found ({first_line(error)})")
+        return replace(report, fault=fault, stage=fault.where if fault is not None else "")
 
     def finish(self, report: Report | None) -> Bundle:
         """Write the HTML report and publish the bundle."""
@@ -203,6 +206,12 @@ class _Compilation:
                 self._writer.add_engine(get_exporter(target)(program, self._writer.folder))
             except EngineError as error:
                 raise ExportError(str(error)) from error
+
+
+def _what_is_in(place: Path, report: Report) -> str:
+    """Where the report is, and the script beside it."""
+    script = report.fault.script if report.fault is not None else ""
+    return f"the report is in {place}" + (f", and {script} beside it shows the fault" if script else "")
 
 
 def _as_pass(replacements: "Replacements") -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """The errors that geocompile raises where a built-in exception does not say enough."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geocompile.verification.fault import Fault
+
 
 class GeocompileError(Exception):
     """Base of the package's own errors, so that callers can catch them all."""
@@ -18,7 +23,15 @@ class BundleError(GeocompileError, ValueError):
 
 
 class VerificationError(GeocompileError, AssertionError):
-    """An engine does not equal eager within the measured bound."""
+    """An engine does not equal eager within the measured bound.
+
+    Attributes:
+        fault: Where the numbers first go wrong (`verification.fault.Fault`), where that was looked for.
+    """
+
+    def __init__(self, message: str, fault: "Fault | None" = None) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class MissingRuntimeError(GeocompileError, ImportError):

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec
 import typer
 from rich.console import Console
 
-from geocompile.errors import BundleError, GeocompileError, MissingRuntimeError
+from geocompile.errors import BundleError, GeocompileError, MissingRuntimeError, VerificationError
 
 FAILED, BAD_INPUT, MISSING_RUNTIME, INTERRUPTED = 1, 2, 3, 130
 
@@ -85,7 +85,9 @@ def _report(error: BaseException, as_json: bool, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if as_json:
-        failure = {"type": type(error).__name__, "message": message, "exit_code": code}
+        failure: dict[str, Any] = {"type": type(error).__name__, "message": message, "exit_code": code}
+        if isinstance(error, VerificationError) and error.fault is not None:
+            failure["fault"] = error.fault.to_json()
         print(json.dumps({"ok": False, "error": failure}, indent=2))
     label = "" if code == INTERRUPTED else "[bold red]error:[/] "
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -97,7 +99,7 @@ def _report(error: BaseException, as_json: bool, debug: bool) -> int:
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the one or two lines for an error."""
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "interrupted; nothing was left half-written"
+        return INTERRUPTED, str(error).strip() or "interrupted; nothing was left half-written"
     text = str(error).strip()
     if isinstance(error, MissingRuntimeError):
         return MISSING_RUNTIME, text

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geocompile.manifest import Manifest
+from geocompile.verification.fault import SCRIPT_FILES
 
 if TYPE_CHECKING:
     from geocompile.verification.report import Report
 
 _TEMPLATE = "report.html.j2"
-_DIAGNOSTICS = ("report.html", "verification.json")
+_DIAGNOSTICS = ("report.html", "verification.json", *SCRIPT_FILES)
 
 
 def render(manifest: Manifest, report: "Report | None") -> str:
@@ -38,10 +39,14 @@ def render(manifest: Manifest, report: "Report | None") -> str:
 def write_diagnostics(output: Path, manifest: Manifest, report: "Report") -> Path:
     """Write the report of a failed verification to `<output>.failed`; return that folder.
 
-    Only the two files of a report are ever written there; whatever else the folder holds stays.
+    Only the two files of a report are written here, and the script of an earlier failure is removed where this
+    report names none; whatever else the folder holds stays.
     """
     folder = _failed(output)
     folder.mkdir(parents=True, exist_ok=True)
+    if report.fault is None or not report.fault.script:
+        for name in SCRIPT_FILES:
+            (folder / name).unlink(missing_ok=True)
     (folder / "report.html").write_text(render(manifest, report), encoding="utf-8")
     content: Mapping[str, Any] = report.to_json()
     (folder / "verification.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

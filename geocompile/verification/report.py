@@ -6,6 +6,7 @@ from typing import Any
 
 from geocompile.errors import VerificationError
 from geocompile.verification import report_json, sentences
+from geocompile.verification.fault import Fault
 from geocompile.verification.picture import Picture
 from geocompile.verification.rows import rows_of
 
@@ -156,6 +157,7 @@ class Report:
             graphs.
         seed: The seed that the suite was drawn with.
         stage: Where the numbers first went wrong, where `compile` found it out: "capture", a pass, an exporter.
+        fault: The same in full: the node, its layer, the script that shows it; None where it was not looked for.
     """
 
     engines: tuple[EngineCheck, ...]
@@ -168,6 +170,7 @@ class Report:
     tolerances: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     stage: str = ""
+    fault: Fault | None = None
 
     @property
     def ok(self) -> bool:
@@ -181,13 +184,14 @@ class Report:
 
         Raises:
             VerificationError: Names the engine, the output, the graph, the worst element and the tolerance
-                that would have passed.
+                that would have passed; where it was found, the node and layer that are wrong.
         """
         if not self.ok:
             failures = self.failures()
             more = f" ({len(failures) - 1} more failures in the report)" if len(failures) > 1 else ""
             stage = f"; the numbers first go wrong in {self.stage}" if self.stage else ""
-            raise VerificationError(f"geocompile.verify: {failures[0]}{stage}{more}")
+            stage = f"; {self.fault.sentence()}" if self.fault is not None else stage
+            raise VerificationError(f"geocompile.verify: {failures[0]}{more}{stage}", fault=self.fault)
 
     @property
     def is_thin(self) -> bool:

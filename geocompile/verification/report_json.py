@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from geocompile.verification.fault import Fault
 from geocompile.verification.picture import Picture
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def decode(content: Mapping[str, Any]) -> "Report":
     ]
     graphs = tuple(_build(GraphInfo, graph, picture=_picture(graph)) for graph in content["graphs"])
     skipped = tuple((str(name), str(reason)) for name, reason in content["skipped_graphs"])
-    report: Report = _build(Report, content, engines=tuple(engines), graphs=graphs, skipped_graphs=skipped)
+    fault = Fault.from_json(content["fault"]) if content.get("fault") else None
+    report: Report = _build(
+        Report, content, engines=tuple(engines), graphs=graphs, skipped_graphs=skipped, fault=fault
+    )
     return report
 
 
