@@ -26,7 +26,12 @@ class Timing:
         return Timing(median(ordered), ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], len(ordered))
 
 
-def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
+def time_side_by_side(
+    contenders: Mapping[str, Callable[[], object]],
+    seconds: float,
+    min_rounds: int = MIN_ROUNDS,
+    warm_up: int = WARM_UP_CALLS,
+) -> dict[str, Timing]:
     """Call each contender for about `seconds`, in turns.
 
     A turn is a burst of calls after a pause, in which the previous contender's worker threads stop spinning; its first
@@ -34,16 +39,18 @@ def time_side_by_side(contenders: Mapping[str, Callable[[], object]], seconds: f
 
     Args:
         contenders: Functions without arguments, by name.
-        seconds: For each contender; at least seven rounds are made, however long they take.
+        seconds: For each contender; at least `min_rounds` rounds are made, however long they take.
+        min_rounds: For calls that take seconds, fewer.
+        warm_up: Calls of each that come first and do not count.
     """
     for call in contenders.values():
-        for _ in range(WARM_UP_CALLS):
+        for _ in range(warm_up):
             call()
     latencies: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     deadline = time.perf_counter() + seconds * len(contenders)
     rounds = 0
-    while rounds < MIN_ROUNDS or time.perf_counter() < deadline:
+    while rounds < min_rounds or time.perf_counter() < deadline:
         for name in order:
             latencies[name] += _burst(contenders[name])
         order.reverse()

@@ -46,6 +46,13 @@ class Names:
 
 def describe_outputs(program: CapturedProgram) -> tuple[TensorSpec, ...]:
     """The outputs as they are now: a pass may have found two of their sizes to be the same."""
+    names = names_in(program)
+    values = output_values(program.exported)
+    return tuple(names.spec(spec.name, value) for spec, value in zip(program.outputs, values, strict=True))
+
+
+def names_in(program: CapturedProgram) -> Names:
+    """What the sizes in a program are called, by its inputs."""
     nodes = input_nodes(program.exported)
     backed = {
         size.node.expr: _symbol(name)
@@ -53,9 +60,7 @@ def describe_outputs(program: CapturedProgram) -> tuple[TensorSpec, ...]:
         for size, name in zip(nodes[spec.name].meta["val"].shape, spec.shape, strict=True)
         if isinstance(size, torch.SymInt) and isinstance(name, str)
     }
-    names = Names(program.exported, backed)
-    values = output_values(program.exported)
-    return tuple(names.spec(spec.name, value) for spec, value in zip(program.outputs, values, strict=True))
+    return Names(program.exported, backed)
 
 
 def _symbol(name: str) -> Any:

@@ -71,7 +71,7 @@ class Editor:
         position = self._first_user_input()
         with self.graph.inserting_before(position):
             node: Node = self.graph.placeholder(name)
-        node.meta["val"] = like.meta["val"]
+        node.meta |= {key: like.meta[key] for key in ("val", "nn_module_stack") if key in like.meta}
         self.constants[name] = value
         spec = InputSpec(InputKind.CONSTANT_TENSOR, TensorArgument(node.name), name)
         names = [s.arg.name for s in self.signature.input_specs]

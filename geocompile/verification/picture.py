@@ -7,7 +7,7 @@ import numpy as np
 
 from geocompile.verification.inputs import Array, InputSpec, Limit, read_meanings, symbolic_sizes
 
-MAX_NODES, MAX_EDGES = 40, 160
+MAX_NODES, MAX_EDGES = 40, 400
 CELLS = 32  # rows and columns of a density
 
 
