@@ -1,7 +1,7 @@
 """`compile`: a trained model and example graphs become a verified bundle of engines, in one call."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from geocompile.exporters import CapturedProgram, get_exporter
 from geocompile.exporters import ExportError as EngineError
 from geocompile.manifest import Tolerance
 from geocompile.progress import Progress, or_silent
-from geocompile.report import remove_diagnostics, render, write_diagnostics
+from geocompile.report import ReportData, Section, remove_diagnostics, write_diagnostics, write_report
 from geocompile.verification.report import Report, first_line
 from geocompile.verification.structure import flatten
 
@@ -27,6 +27,7 @@ except ImportError as error:
 from geocompile.compile_arguments import check_examples, check_model, check_runtimes, checked_targets
 
 if TYPE_CHECKING:
+    from geocompile.measurement.results import Measurement
     from geocompile.pyg import Report as Replacements
 
 TARGETS = ("onnx", "torchscript", "aotinductor")
@@ -41,6 +42,8 @@ def compile(
     passes: Sequence[str] | None = None,
     verify: bool = True,
     progress: Progress | None = None,
+    measure: bool = True,
+    sections: Callable[[Bundle], Sequence[Section]] | None = None,
 ) -> Bundle:
     """Compile a graph neural network into a bundle of engines, and prove that they equal eager PyTorch.
 
@@ -60,6 +63,10 @@ def compile(
         passes: The passes to run; all by default.
         verify: Whether to run every engine against eager before the bundle is put in place.
         progress: Where to report progress; nowhere by default.
+        measure: Whether to measure time, memory and operators of eager and the engines for the report: a few seconds
+            per engine.
+        sections: Sections of your own for the report: called with the verified bundle, in its temporary folder, right
+            before it is put in place.
 
     Returns:
         The bundle, opened.
@@ -90,7 +97,7 @@ def compile(
         compilation = _Compilation(model, calls, writer, progress)
         compilation.make(targets, dynamic, passes)
         report = compilation.verify(folder) if verify else None
-        bundle = compilation.finish(report)
+        bundle = compilation.finish(report, measure, sections)
     remove_diagnostics(folder)
     return bundle
 
@@ -119,7 +126,7 @@ class _Compilation:
         with self._progress.step("running the examples in eager"):
             results = [_run(self._model, call, k) for k, call in enumerate(self._calls)]
         self._captured = self._capture(dynamic)
-        program = self._run_passes(self._captured, passes)
+        self._program = program = self._run_passes(self._captured, passes)
         for call, result in zip(self._calls, results, strict=True):
             leaves = flatten(result, program.output_structure)
             outputs = {spec.name: leaf for spec, leaf in zip(program.outputs, leaves, strict=True)}
@@ -141,9 +148,10 @@ class _Compilation:
         draft = self._writer.draft(**self._fields)
         report = verify(draft, self._model, progress=self._progress)
         if not report.ok:
-            place = write_diagnostics(folder, draft.manifest, report)  # first: the search may be interrupted
+            data = self._report_data(report)
+            place = write_diagnostics(folder, draft.manifest, data)  # first: the search may be interrupted
             report = self._with_fault(draft, report, place)
-            write_diagnostics(folder, draft.manifest, report)
+            write_diagnostics(folder, draft.manifest, replace(data, verification=report))
             try:
                 report.raise_if_failed()
             except VerificationError as error:
@@ -166,18 +174,43 @@ class _Compilation:
             return replace(report, stage=f"a stage that could not be found ({first_line(error)})")
         return replace(report, fault=fault, stage=fault.where if fault is not None else "")
 
-    def finish(self, report: Report | None) -> Bundle:
-        """Write the HTML report and publish the bundle."""
+    def finish(
+        self, report: Report | None, measure: bool, sections: Callable[[Bundle], Sequence[Section]] | None
+    ) -> Bundle:
+        """Write the report and publish the bundle."""
         if report is not None:
             self._fields["verification"] = report.summary()
             self._fields["tolerances"] = {
                 name: Tolerance(atol=bound, rtol=0.0) for name, bound in report.tolerances.items()
             }
+        draft = self._writer.draft(**self._fields)
+        data = self._report_data(report)
+        if measure:
+            data = replace(data, measurement=self._measure(draft), unmeasured="")
+        if sections is not None:
+            data = replace(data, sections=tuple(sections(draft)))
         with self._progress.step("writing the bundle"):
-            draft = self._writer.draft(**self._fields)
-            html = render(draft.manifest, report)
-            (self._writer.folder / "report.html").write_text(html, encoding="utf-8")
+            write_report(self._writer.folder, draft.manifest, data)
             return self._writer.finish(**self._fields)
+
+    def _report_data(self, report: Report | None) -> ReportData:
+        from geocompile.report.describe import read_graph, summarize
+
+        return ReportData(
+            model=summarize(self._model, self._replaced),
+            before=read_graph(self._captured),
+            after=read_graph(self._program),
+            verification=report,
+            unmeasured="compiled with measure=False"
+            if report is None or report.ok
+            else "verification failed",
+        )
+
+    def _measure(self, draft: Bundle) -> "Measurement":
+        from geocompile.measurement.measure import measure
+
+        with self._progress.step("measuring time and memory"):
+            return measure(draft, self._model, self._progress)
 
     def _capture(self, dynamic: Mapping[str, Any] | None) -> CapturedProgram:
         from geocompile.capture import capture
@@ -190,6 +223,7 @@ class _Compilation:
             program = capture(model, examples, dynamic=dynamic)
         program.model_name = type(self._model).__name__
         self._passes.append(_as_pass(replacements))
+        self._replaced = {item.path: item.new for item in replacements.replaced}
         return program
 
     def _run_passes(self, program: CapturedProgram, passes: Sequence[str] | None) -> CapturedProgram:

@@ -73,6 +73,9 @@ def compile_model(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not compare the engines with eager.")
     ] = False,
+    no_measure: Annotated[
+        bool, typer.Option("--no-measure", help="Leave time and memory out of the report; a little faster.")
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> Outcome:
@@ -85,6 +88,7 @@ def compile_model(
     progress = TerminalProgress()
     with progress.step("Loading the model and the examples"):
         from geocompile.cli.references import load_examples, load_model
+        from geocompile.compiler import TARGETS
 
         module = load_model(model, weights)
         examples = load_examples(example)
@@ -92,12 +96,13 @@ def compile_model(
         bundle = geocompile.compile(
             module,
             examples,
+            targets=tuple(target) if target else TARGETS,
             output=output,
             dynamic=parse_dynamic(dynamic or []),
             passes=_passes(no_pass or []),
             verify=not no_verify,
             progress=progress,
-            **({"targets": tuple(target)} if target else {}),
+            measure=not no_measure,
         )
     content = describe(bundle)
 

@@ -17,8 +17,13 @@ from geocompile.report.words import describe_range, example_sizes
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(manifest: Manifest, data: ReportData) -> str:
-    """The page as text; every value in it is escaped."""
+def render(manifest: Manifest, data: ReportData) -> str:
+    """Return the report as HTML; every value in it is escaped.
+
+    Args:
+        manifest: The bundle's manifest, complete or a draft.
+        data: What else is known; the page says what was not looked at.
+    """
     import jinja2
 
     environment = jinja2.Environment(

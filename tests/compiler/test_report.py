@@ -7,7 +7,8 @@ import pytest
 
 from geocompile.exporters.program import TensorSpec
 from geocompile.manifest import Engine, FileRecord, Manifest
-from geocompile.report import describe_range, remove_diagnostics, render, write_diagnostics
+from geocompile.report import ReportData, describe_range, remove_diagnostics, write_diagnostics
+from geocompile.report import render as render_data
 from geocompile.verification.report import EngineCheck, GraphCheck, GraphInfo, OutputCheck, Report
 
 
@@ -35,6 +36,10 @@ def checked(*outputs, **engine):
     )
 
 
+def render(manifest, report):
+    return render_data(manifest, ReportData(verification=report))
+
+
 GOOD = OutputCheck("output", True, error=1e-7, bound=1e-6, max_error=1e-7, eager_error=2e-7)
 BAD = OutputCheck("output", False, error=0.25, bound=1e-6, max_error=0.25, index=(3, 1), multiple=1e6)
 
@@ -47,8 +52,9 @@ class Balanced(HTMLParser):
         self.open = []
 
     def handle_starttag(self, tag, attributes):
-        assert not {"src", "href"} & {name for name, _ in attributes}
-        if tag not in ("meta",):
+        links = [value for name, value in attributes if name in ("src", "href")]
+        assert all(value.startswith("#") for value in links)
+        if tag not in ("meta", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -90,11 +96,12 @@ def test_an_engine_that_was_not_run_is_named():
 
 def test_names_are_escaped():
     page = render(manifest("<script>alert(1)</script>"), checked(GOOD))
-    assert "<script>" not in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
 
 
 def test_diagnostics_leave_other_files_alone(tmp_path):
-    folder = write_diagnostics(tmp_path / "gcn", manifest(), checked(BAD))
+    folder = write_diagnostics(tmp_path / "gcn", manifest(), ReportData(verification=checked(BAD)))
     assert json.loads((folder / "verification.json").read_text())["ok"] is False
     (folder / "notes.txt").write_text("mine")
     remove_diagnostics(tmp_path / "gcn")
