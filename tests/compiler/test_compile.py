@@ -60,7 +60,9 @@ def files_in(folder):
 
 @pytest.fixture
 def old_bundle(tmp_path):
-    return geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn", verify=False)
+    return geocompile.compile(
+        GCN(), examples(), ["torchscript"], tmp_path / "gcn", verify=False, measure=False
+    )
 
 
 def test_one_call_gives_a_verified_bundle(tmp_path):
@@ -95,7 +97,7 @@ def test_one_call_gives_a_verified_bundle(tmp_path):
 
 def test_the_model_stays_in_training_mode_and_keeps_its_layers(tmp_path):
     model = GCN(pyg.GCNConv).train()
-    bundle = geocompile.compile(model, examples(), ["torchscript"], tmp_path / "gcn")
+    bundle = geocompile.compile(model, examples(), ["torchscript"], tmp_path / "gcn", measure=False)
     assert model.training
     assert model.conv1.training
     assert isinstance(model.conv1, pyg.GCNConv)
@@ -118,7 +120,7 @@ def test_all_three_engines_with_a_batch_vector(tmp_path):
     batch = torch.arange(4).repeat_interleave(10)
     x, edge_index = torch.randn(40, 8), torch.randint(0, 40, (2, 90))
     calls = [(x, edge_index, batch), (x[:30], edge_index % 30, batch[:30])]
-    bundle = geocompile.compile(Classifier(), calls, output=tmp_path / "classifier")
+    bundle = geocompile.compile(Classifier(), calls, output=tmp_path / "classifier", measure=False)
     assert bundle.targets == ("onnx", "torchscript", "aotinductor")
     names = {graph["name"] for graph in bundle.manifest.verification["graphs"]}
     assert "several graphs, one empty" in names
@@ -142,7 +144,7 @@ def test_nan_and_infinity_travel_through_every_engine_as_through_eager(tmp_path)
 
     calls = [(x, edge_index, torch.arange(len(x)) // 10) for x, edge_index in examples()]
     model = Extremes()
-    bundle = geocompile.compile(model, calls, FAST, tmp_path / "extremes")
+    bundle = geocompile.compile(model, calls, FAST, tmp_path / "extremes", measure=False)
     x, edge_index, batch = calls[0]
     x = x.clone()
     x[3, 2], x[12, 1], x[25] = float("nan"), float("inf"), -float("inf")
@@ -159,7 +161,7 @@ def test_a_model_of_which_rounding_decides_everything_is_not_verified(tmp_path):
     with pytest.raises(
         VerificationError, match=r"could not be verified: on \d+ of \d+ graphs rounding alone"
     ):
-        geocompile.compile(Chaos(pyg.GCNConv), examples(), ["onnx"], tmp_path / "chaos")
+        geocompile.compile(Chaos(pyg.GCNConv), examples(), ["onnx"], tmp_path / "chaos", measure=False)
     assert files_in(tmp_path) == ["chaos.failed"]
 
 
@@ -181,7 +183,7 @@ def test_bipartite_edges_are_verified_on_every_kind_of_graph(tmp_path):
         )
         for s, t, e in ((30, 8, 70), (20, 12, 50))
     ]
-    bundle = geocompile.compile(Bipartite(), calls, FAST, tmp_path / "bipartite")
+    bundle = geocompile.compile(Bipartite(), calls, FAST, tmp_path / "bipartite", measure=False)
     names = {graph["name"] for graph in bundle.manifest.verification["graphs"]}
     assert {"no edges", "self-loops", "all edges to one node", "zero nodes"} <= names
 
@@ -216,20 +218,25 @@ def test_a_failed_verification_keeps_the_old_bundle_and_leaves_its_report(old_bu
             VerificationError,
             match=r"(onnx|torchscript).*'output'.*would have passed.*wrong in capture.*gcn\.failed",
         ):
-            geocompile.compile(GCN(), examples(), FAST, tmp_path / "gcn")
+            geocompile.compile(GCN(), examples(), FAST, tmp_path / "gcn", measure=False)
     assert geocompile.load(tmp_path / "gcn").digest == old_bundle.digest
     assert files_in(tmp_path) == ["gcn", "gcn.failed"]
-    assert files_in(tmp_path / "gcn.failed") == ["report.html", "verification.json"]
+    assert files_in(tmp_path / "gcn.failed") == [
+        "report.html",
+        "reproduce.py",
+        "reproduce.safetensors",
+        "verification.json",
+    ]
     assert "Verification failed" in (tmp_path / "gcn.failed" / "report.html").read_text()
 
-    geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
+    geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn", measure=False)
     assert files_in(tmp_path) == ["gcn"]
 
 
 def test_a_captured_program_that_raises_is_wrong_too(tmp_path, monkeypatch):
     break_the_engine(monkeypatch, OnlySixty, bias=0.0)
     with pytest.raises(VerificationError, match=r"fails on graph 'larger'.*first go wrong in capture"):
-        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn", measure=False)
 
 
 def test_a_wrong_pass_is_named(tmp_path, monkeypatch):
@@ -241,7 +248,7 @@ def test_a_wrong_pass_is_named(tmp_path, monkeypatch):
     wrong = Pass("be_clever", "nothing", spoil)
     monkeypatch.setattr(passes, "PASSES", (*passes.PASSES, wrong))
     with pytest.raises(VerificationError, match="first go wrong in the pass be_clever"):
-        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn", measure=False)
 
 
 def test_a_wrong_exporter_is_named(tmp_path, monkeypatch):
@@ -255,7 +262,7 @@ def test_a_wrong_exporter_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(compiler, "get_exporter", lambda target: export)
     with pytest.raises(VerificationError, match="first go wrong in the exporter of torchscript"):
-        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn")
+        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "gcn", measure=False)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +279,9 @@ def test_a_wrong_exporter_is_named(tmp_path, monkeypatch):
 def test_ctrl_c_at_any_step_leaves_nothing(step, old_bundle, tmp_path):
     steps = Steps(interrupt=step)
     with pytest.raises(KeyboardInterrupt):
-        geocompile.compile(GCN(), examples(), ["torchscript"], tmp_path / "new", progress=steps)
+        geocompile.compile(
+            GCN(), examples(), ["torchscript"], tmp_path / "new", progress=steps, measure=False
+        )
     assert steps.titles[-1] == step
     if step == "writing the bundle":  # it was complete, and in place, when the key was pressed
         assert geocompile.load(tmp_path / "new").manifest.verification["ok"]
@@ -342,7 +351,9 @@ def test_an_unknown_pass_is_refused(tmp_path):
 def refuses(tmp_path, error, message, model, calls, targets=FAST, chosen=None):
     steps = Steps()
     with pytest.raises(error, match=message):
-        geocompile.compile(model, calls, targets, tmp_path / "gcn", passes=chosen, progress=steps)
+        geocompile.compile(
+            model, calls, targets, tmp_path / "gcn", passes=chosen, progress=steps, measure=False
+        )
     assert steps.titles == []  # before any long work
     assert files_in(tmp_path) == []
 
@@ -353,7 +364,7 @@ def test_a_foreign_folder_is_refused_before_any_work(tmp_path):
     (foreign / "chapter1.tex").write_text("...")
     steps = Steps()
     with pytest.raises(BundleError, match="not a bundle"):
-        geocompile.compile(GCN(), examples(), FAST, foreign, progress=steps)
+        geocompile.compile(GCN(), examples(), FAST, foreign, progress=steps, measure=False)
     assert steps.titles == []
     assert files_in(foreign) == ["chapter1.tex"]
 
@@ -361,11 +372,13 @@ def test_a_foreign_folder_is_refused_before_any_work(tmp_path):
 def test_an_example_that_the_model_itself_refuses_is_named(tmp_path):
     x, edge_index = examples()[0]
     with pytest.raises(ValueError, match=r"the model itself fails on example 1: "):
-        geocompile.compile(GCN(), [(x, edge_index), (x[:, :3], edge_index)], FAST, tmp_path / "gcn")
+        geocompile.compile(
+            GCN(), [(x, edge_index), (x[:, :3], edge_index)], FAST, tmp_path / "gcn", measure=False
+        )
     assert files_in(tmp_path) == []
 
 
 def test_the_default_output_is_named_after_the_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    geocompile.compile(GCN(), examples()[0], ["torchscript"], verify=False)
+    geocompile.compile(GCN(), examples()[0], ["torchscript"], verify=False, measure=False)
     assert files_in(tmp_path / "build") == ["gcn"]

@@ -111,7 +111,14 @@ def drop_the_second_bias(editor: Editor) -> list[str]:
     return ["dropped"]
 
 
-def spoil_torchscript(monkeypatch: pytest.MonkeyPatch, operator: str, number: int, change: str) -> None:
+def spoil_torchscript(
+    monkeypatch: pytest.MonkeyPatch,
+    operator: str,
+    number: int,
+    change: str,
+    unless_returned: bool = False,
+    when: Callable[[], bool] = lambda: True,
+) -> None:
     """In the TorchScript source, the `number`-th call of an operator gets `change` appended."""
     from geocompile.exporters import torchscript
 
@@ -119,9 +126,11 @@ def spoil_torchscript(monkeypatch: pytest.MonkeyPatch, operator: str, number: in
 
     def wrong(program: Any) -> Any:
         source = right(program)
-        found = list(re.finditer(rf"= torch\.ops\.aten\.{operator}\(.*\)$", source.text, re.MULTILINE))
-        if len(found) > number:
+        found = list(re.finditer(rf"(\w+) = torch\.ops\.aten\.{operator}\(.*\)$", source.text, re.MULTILINE))
+        if len(found) > number and when():
             end = found[number].end()
+            if unless_returned and re.search(rf"return.*\b{found[number][1]}\b", source.text):
+                return source
             source.text = f"{source.text[:end]}{change}{source.text[end:]}"
         return source
 

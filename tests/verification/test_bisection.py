@@ -237,6 +237,126 @@ def test_the_limit_in_time_is_told(output, monkeypatch):
     assert "stopped after 120 s" in message
 
 
-class FusedOnly(nn.Module):
+def test_a_fault_that_hides_while_values_are_outputs_is_told_with_the_smallest_part_that_fails(
+    output, monkeypatch
+):
+    """The second relu is wrong unless it is returned: as if it were compiled together with the addition after it."""
+    with monkeypatch.context() as patched:
+        spoil_torchscript(patched, "relu", 1, " * 2", unless_returned=True)
+        fault, message = fault_of(Blocks(), output)
+        assert (fault.stage, fault.target, fault.operator) == ("exporter", "torchscript", "aten.add.Tensor")
+        assert fault.layer == "the model itself (Blocks)"
+        assert "operators that are compiled together" in message
+        assert run_script(output)[0] == 1
+    assert run_script(output)[0] == 0
+
+
+def test_an_engine_that_cannot_be_opened_is_traced_to_its_node(output, monkeypatch):
+    from geocompile.exporters import torchscript
+
+    right = torchscript.export
+
+    def wrong(program, folder):
+        files = right(program, folder)
+        if "sqrt" in torchscript.write_source(program).text:
+            (folder / files.file).write_bytes(b"no engine")
+        return files
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torchscript, "export", wrong)
+        fault, message = fault_of(Blocks(Deep), output)
+        assert (fault.operator, fault.layer) == ("aten.sqrt.default", "blocks.1 (Deep)")
+        assert "cannot be opened" in message
+        assert run_script(output)[0] == 1
+    assert run_script(output)[0] == 0
+
+
+def test_a_wrong_function_body_shows_in_the_portable_engine_only(output, monkeypatch):
+    from geocompile.exporters import onnx
+
+    right = onnx.function_for
+
+    def wrong(op_type):
+        function = right(op_type)
+        if op_type.startswith("GatherSegment"):
+            next(node for node in reversed(list(function)) if node.op_type == "Add").op_type = "Sub"
+        return function
+
+    with monkeypatch.context() as patched:
+        patched.setattr(onnx, "function_for", wrong)
+        fault, _ = fault_of(Blocks(), output, ("onnx",))
+        assert (fault.target, fault.operator) == (
+            "onnx (portable)",
+            "geocompile.gather_segment_reduce.default",
+        )
+        assert fault.layer == "blocks.0.conv (GCNConv)"
+        assert run_script(output)[0] == 1
+    assert run_script(output)[0] == 0
+
+
+class PygBlocks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        geometric = pytest.importorskip("torch_geometric.nn", reason="needs torch_geometric")
+        torch.manual_seed(0)
+        self.convs = nn.ModuleList([geometric.GCNConv(8, 8) for _ in range(3)])
+
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return (x.sin() * 2 + 1).cos()
+        for conv in self.convs:
+            x = conv(x, edge_index).tanh()
+        return x
+
+
+def test_a_wrong_conversion_of_a_pyg_layer_is_told_from_a_wrong_capture(output, monkeypatch):
+    from geocompile.pyg.convert import CONVERTERS
+
+    model = PygBlocks()
+    name = "torch_geometric.nn.conv.gcn_conv.GCNConv"
+    right = CONVERTERS[name]
+
+    def wrong(old):
+        new = right(old)
+        if torch.equal(old.lin.weight, model.convs[1].lin.weight):
+            new.add_self_loops = False
+        return new
+
+    monkeypatch.setitem(CONVERTERS, name, wrong)
+    fault, message = fault_of(model, output)
+    assert (fault.stage, fault.pass_name, fault.layer) == ("capture", "from_pyg", "convs.1 (GCNConv)")
+    assert "first go wrong in capture (from_pyg)" in message
+    assert run_script(output)[0] == 1
+
+
+def test_a_failure_that_a_new_engine_does_not_repeat_is_told_so(output, monkeypatch):
+    """Only the first export is wrong."""
+    first = iter([True])
+
+    def once(*args: object) -> bool:
+        return next(first, False)
+
+    spoil_torchscript(monkeypatch, "relu", 1, " * 2", when=once)
+    fault, message = fault_of(Blocks(), output)
+    assert (fault.stage, fault.node, fault.script) == ("exporter", "", "")
+    assert "the failure does not repeat" in message
+
+
+@pytest.mark.slow
+def test_an_aotinductor_engine_is_bisected(output, monkeypatch):
+    """The exporter is handed a program in which the relu of the second block is a sigmoid."""
+    from geocompile.exporters import aotinductor
+
+    right = aotinductor.with_own_outputs
+
+    def wrong(program):
+        changed = right(program)
+        relus = [n for n in changed.exported.graph.nodes if n.target is torch.ops.aten.relu.default]
+        for node in relus[1:2]:
+            node.target = torch.ops.aten.sigmoid.default
+        changed.exported.graph_module.recompile()
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(aotinductor, "with_own_outputs", wrong)
+        fault, _ = fault_of(Blocks(), output, ("aotinductor",))
+        assert (fault.target, fault.operator) == ("aotinductor", "aten.relu.default")
+        assert fault.layer == "blocks.1 (Block)"

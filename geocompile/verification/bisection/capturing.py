@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from torch import nn
 from torch.fx import Node
 
 from geocompile.exporters.program import CapturedProgram
 from geocompile.verification.bisection.exporting import Wrong
-from geocompile.verification.bisection.layers import EagerRun, LayerCall, run_layers
+from geocompile.verification.bisection.layers import EagerRun, LayerCall
 from geocompile.verification.bisection.nodes import computed_tensors, nodes_by_name
 from geocompile.verification.bisection.values import NodeValues
 from geocompile.verification.inputs import Array
@@ -35,21 +34,21 @@ class WrongLayer(Wrong):
 
 
 def first_wrong_layer(
-    program: CapturedProgram, values: NodeValues, model: nn.Module, inputs: Mapping[str, Array]
+    program: CapturedProgram, values: NodeValues, eager: EagerRun, same_operators: bool
 ) -> WrongLayer | None:
     """The first layer, in the order in which eager leaves them, that the captured graph has wrong.
 
     Args:
         program: The captured program, which is wrong.
         values: What it computes on the graph.
-        model: The model.
-        inputs: The graph.
+        eager: What the layers take and give there.
+        same_operators: Whether eager runs the operators that were captured, so that a value which it never
+            computes is wrong. Otherwise (PyG's own layers) only what leaves a layer is compared.
 
     Returns:
         The layer, with the first of its nodes whose value eager never computes; None where every layer is right.
     """
-    eager = run_layers(model, inputs)
-    comparison = _Comparison(program, values, eager)
+    comparison = _Comparison(program, values, eager, same_operators)
     for call in eager.calls:
         found = comparison.judge(call)
         if found is not None:
@@ -60,10 +59,13 @@ def first_wrong_layer(
 class _Comparison:
     """Holds one run of eager against the values of a captured graph."""
 
-    def __init__(self, program: CapturedProgram, values: NodeValues, eager: EagerRun) -> None:
+    def __init__(
+        self, program: CapturedProgram, values: NodeValues, eager: EagerRun, same_operators: bool
+    ) -> None:
         self._program = program
         self._values = values
         self._eager = eager
+        self._same_operators = same_operators
         self._nodes = nodes_by_name(program)
 
     def judge(self, call: LayerCall) -> WrongLayer | None:
@@ -82,7 +84,7 @@ class _Comparison:
         return None
 
     def _who_went_wrong(self, call: LayerCall) -> LayerCall:
-        """The call itself where all that it was given is in the graph; else the innermost caller of which that holds."""
+        """The call where all that it was given is in the graph; else the innermost caller of which that holds."""
         while call.parent is not None and not all(self._holds(i, self._nodes.values()) for i in call.inputs):
             call = call.parent
         return call
@@ -123,6 +125,8 @@ class _Comparison:
         )
 
     def _is_in_eager(self, node: Node) -> bool:
+        if not self._same_operators:
+            return True
         return any(self._values.is_like(node.name, value) for value in self._eager.values)
 
     def _holds(self, value: Array, nodes: Iterable[Node]) -> bool:

@@ -14,6 +14,7 @@ from geocompile.progress import Progress
 from geocompile.verification.bisection import cutting
 from geocompile.verification.bisection.budget import LIMIT, Budget, OutOfTime
 from geocompile.verification.bisection.capturing import WrongLayer, first_wrong_layer
+from geocompile.verification.bisection.conversion import layers_of
 from geocompile.verification.bisection.cutting import Piece
 from geocompile.verification.bisection.exporting import ExporterSearch, Wrong
 from geocompile.verification.bisection.interpreter import NodeError
@@ -128,9 +129,10 @@ class _Search:
             values = NodeValues(program, graphs, seed)
         except NodeError as error:
             return _told(fault, Wrong(error.node, OutputCheck("", False, str(error)), raises=True), program)
-        fault = replace(fault, pass_name=_wrong_conversion(self.model, self.captured, values, graphs[0]))
         with self.budget.step("comparing layers with eager's"):
-            found = first_wrong_layer(program, values, self.model, graphs[0])
+            eager, is_conversion = layers_of(self.model, program, values, graphs[0])
+            found = first_wrong_layer(program, values, eager, same_operators=not is_conversion)
+        fault = replace(fault, pass_name="from_pyg" if is_conversion else "")
         if found is None:
             return replace(fault, note="every layer by itself is right")
         fault = replace(_told(fault, found, program), layer=found.layer)
@@ -253,23 +255,3 @@ def _first_known(after: CapturedProgram, before: CapturedProgram, name: str) -> 
             if node.name in known and node.op == "call_function":
                 return str(node.name)
     return ""
-
-
-def _wrong_conversion(
-    model: torch.nn.Module, captured: CapturedProgram, values: NodeValues, inputs: dict[str, Array]
-) -> str:
-    """`from_pyg` where the converted model, in eager, already gives what the captured graph wrongly gives."""
-    from geocompile.pyg import from_pyg_report
-    from geocompile.verification.structure import flatten
-
-    converted, replaced = from_pyg_report(model)
-    if not replaced.replaced:
-        return ""
-    with torch.no_grad():
-        result = converted.eval()(**{name: torch.tensor(array) for name, array in inputs.items()})
-    outputs = [leaf.numpy() for leaf in flatten(result, captured.output_structure)]
-    names = [spec.arg.name for spec in captured.exported.graph_signature.output_specs]
-    same = len(names) == len(outputs) and all(
-        values.is_like(name, output) for name, output in zip(names, outputs, strict=True)
-    )
-    return "from_pyg" if same else ""
