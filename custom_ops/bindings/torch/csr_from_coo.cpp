@@ -1,58 +1,28 @@
 // Stable sorting of edges by row.
-#include "kernels/csr_from_coo.h"
-
-#include <tuple>
-
-#include "kernels/checks.h"
-#include "tensors.h"
+#include "csr_from_coo.h"
 
 namespace geocompile::torch_binding {
 namespace {
 
+void run(const Sort& sort) {
+  const Parallel threads = parallel();
+  Workspace workspace(sort.index, cpu::csr_from_coo_workspace(sort.args, threads.threads()));
+  cpu::csr_from_coo(sort.args, workspace.data(), threads);
+}
+
 std::tuple<Tensor, Tensor, Tensor> csr_from_coo(const Tensor& index, const Tensor& like,
                                                 const std::optional<Tensor>& other) {
-  check_csr_from_coo(info("index", index), info("like", like), info("other", other));
-  const Tensor edges = torch::stable::contiguous(index);
-  const std::optional<Tensor> others = contiguous(other);
-  const int64_t num_edges = index.size(0), num_rows = like.size(0);
-  Tensor rowptr = empty(index, {num_rows + 1}), perm = empty(index, {num_edges});
-  Tensor other_sorted = empty(index, {other ? num_edges : 0});
-  const CsrFromCoo args{"csr_from_coo",
-                        "index",
-                        dtype_of(index),
-                        num_edges,
-                        num_rows,
-                        edges.const_data_ptr(),
-                        data(others),
-                        rowptr.mutable_data_ptr(),
-                        perm.mutable_data_ptr(),
-                        other_sorted.mutable_data_ptr()};
-  const Parallel threads = parallel();
-  Workspace workspace(index, cpu::csr_from_coo_workspace(args, threads.threads()));
-  cpu::csr_from_coo(args, workspace.data(), threads);
-  return {rowptr, perm, other_sorted};
+  const Sort sort = Sort::of_coo(index, like, other);
+  run(sort);
+  return {sort.rowptr, sort.perm, sort.other_sorted};
 }
 
 std::tuple<Tensor, Tensor> batch_ptr(const Tensor& batch) {
   check_batch_ptr(info("batch", batch));
   const Tensor nodes = torch::stable::contiguous(batch);
-  const int64_t num_nodes = batch.size(0);
-  const int64_t num_graphs = cpu::count_graphs(dtype_of(batch), nodes.const_data_ptr(), num_nodes);
-  Tensor ptr = empty(batch, {num_graphs + 1}), perm = empty(batch, {num_nodes});
-  const CsrFromCoo args{"batch_ptr",
-                        "batch",
-                        dtype_of(batch),
-                        num_nodes,
-                        num_graphs,
-                        nodes.const_data_ptr(),
-                        nullptr,
-                        ptr.mutable_data_ptr(),
-                        perm.mutable_data_ptr(),
-                        nullptr};
-  const Parallel threads = parallel();
-  Workspace workspace(batch, cpu::csr_from_coo_workspace(args, threads.threads()));
-  cpu::csr_from_coo(args, workspace.data(), threads);
-  return {ptr, perm};
+  const Sort sort = Sort::of_batch(nodes, cpu::count_graphs(dtype_of(nodes), nodes.const_data_ptr(), nodes.size(0)));
+  run(sort);
+  return {sort.rowptr, sort.perm};
 }
 
 }  // namespace

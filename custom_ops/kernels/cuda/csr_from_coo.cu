@@ -1,9 +1,8 @@
 // Stable radix sort of (row, edge) by row, on as many bits as the rows need; rowptr by binary search in the sorted
 // rows. No atomics: the result is the serial one. A row out of range counts as the one after the last.
-#include "../csr_from_coo.h"
-
 #include <cub/device/device_radix_sort.cuh>
 
+#include "../csr_from_coo.h"
 #include "graph.cuh"
 
 namespace geocompile::cuda {

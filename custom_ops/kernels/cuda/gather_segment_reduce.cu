@@ -4,7 +4,6 @@
 // row, and the slots are combined pairwise. A heavy row is cut into chunks first, see heavy_rows.cuh; a chunk's edges
 // and then the chunks of the row are reduced in that same way.
 #include "../gather_segment_reduce.h"
-
 #include "heavy_rows.cuh"
 #include "numbers.cuh"
 #include "reductions.cuh"
@@ -175,8 +174,8 @@ void run_widest(const GatherSegmentReduce& args, void* workspace, Stream stream)
   const bool divides = args.channels / args.heads % kWidest<T> == 0;
   const bool aligned = is_aligned(args.x) && is_aligned(args.out);
   const int natural_width = divides ? kWidest<T> : 1;
-  divides && aligned ? run_reduce<kWidest<T>, T, I>(args, natural_width, workspace, stream)
-                     : run_reduce<1, T, I>(args, natural_width, workspace, stream);
+  divides&& aligned ? run_reduce<kWidest<T>, T, I>(args, natural_width, workspace, stream)
+                    : run_reduce<1, T, I>(args, natural_width, workspace, stream);
 }
 
 }  // namespace

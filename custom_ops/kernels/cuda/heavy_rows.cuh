@@ -13,9 +13,7 @@ namespace geocompile::cuda {
 constexpr int64_t kChunk = 256;
 constexpr int64_t kHeavyRow = 2 * kChunk;  // a longer row is heavy; at least 2 * kChunk, see above
 
-inline int64_t count_slots(int64_t num_edges) {
-  return num_edges > kHeavyRow ? 2 * ((num_edges - 1) / kChunk + 1) : 0;
-}
+inline int64_t count_slots(int64_t num_edges) { return num_edges > kHeavyRow ? 2 * ((num_edges - 1) / kChunk + 1) : 0; }
 
 // The slot of the chunk that starts at `place` in a row that starts at `row_begin`.
 __device__ inline int64_t slot_of(int64_t place, int64_t row_begin) {
