@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.export.graph_signature import InputKind
 from torch.fx import Interpreter, Node
 
 from geocompile.exporters.program import CapturedProgram
@@ -38,8 +39,8 @@ def run_nodes(
         program: The program.
         inputs: The model's inputs by name.
         double: Whether every float32 is a float64 instead.
-        moved: Where given, floats of inputs and weights are moved by half a rounding of their own precision, with
-            these random signs.
+        moved: Where given, floats of inputs and parameters are moved by half a rounding of their own precision,
+            with these random signs; constants are not, since a model may ask whether one is exactly 1.
 
     Raises:
         NodeError: A node raised.
@@ -49,7 +50,8 @@ def run_nodes(
     for spec in program.exported.graph_signature.input_specs:
         name = spec.arg.name
         tensor = stored[name] if name in stored else torch.tensor(inputs[name])
-        arguments.append(_prepared(tensor, double, moved))
+        is_moved = spec.kind in (InputKind.PARAMETER, InputKind.USER_INPUT)
+        arguments.append(_prepared(tensor, double, moved if is_moved else None))
     recorder = _Recorder(program.exported.graph_module, double)
     with torch.no_grad():
         recorder.run(*arguments, enable_io_processing=False)
@@ -93,7 +95,7 @@ def _prepared(tensor: Tensor, double: bool, moved: np.random.Generator | None) -
     wide = tensor.double() if double else tensor
     if moved is None:
         return wide
-    signs = torch.from_numpy(moved.integers(0, 2, size=tuple(tensor.shape)) * 2 - 1)
+    signs = torch.from_numpy(np.asarray(moved.integers(0, 2, size=tuple(tensor.shape)) * 2 - 1))
     unit = torch.finfo(tensor.dtype).eps / (2 if wide.dtype != tensor.dtype else 1)
     return wide * (1 + signs.to(wide.dtype) * unit)
 
