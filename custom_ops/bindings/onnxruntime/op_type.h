@@ -10,7 +10,7 @@
 namespace geocompile::ort_binding {
 
 // An input or output, as in the Python schemas: formals of one type letter share a dtype ('T' values, 'I' indices,
-// 'L' anything), dims are letters of sizes: "N", "N + 1", or "..." for any number of trailing dimensions.
+// 'L' anything), 'P' is int64, dims are letters of sizes: "N", "N + 1", or "..." for any number of trailing dimensions.
 struct Formal {
   const char* name;
   char type;
@@ -35,6 +35,7 @@ std::vector<OpType> csr_from_coo_types();
 std::vector<OpType> segment_reduce_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
+std::vector<OpType> scatter_types();
 
 // Sets the output shapes that follow from the input shapes; what cannot be told is left open.
 void infer_shapes(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context);

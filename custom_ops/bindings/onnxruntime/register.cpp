@@ -21,6 +21,7 @@ struct CustomOp : OrtCustomOp {
   }
 
   ONNXTensorElementDataType dtype_of(char letter) const {
+    if (letter == 'P') return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
     return letter == 'T' ? value : letter == 'I' ? index : ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
   }
 
@@ -100,7 +101,8 @@ CustomOp::CustomOp(const OrtApi& api_, const OpType& type_, ONNXTensorElementDat
 class Registry {
  public:
   explicit Registry(const OrtApi& api) {
-    for (auto family : {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types})
+    for (auto family :
+         {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types, scatter_types})
       for (OpType& type : family()) types_.push_back(std::move(type));
     for (const OpType& type : types_) add(api, type);
     check(api, api.CreateCustomOpDomain("geocompile", &domain_));
