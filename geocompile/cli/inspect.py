@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from geocompile.cli import tables
 from geocompile.cli.op_counts import count_operators
 from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
 from geocompile.cli.outcome import Outcome, reported
-from geocompile.report import describe_range
+from geocompile.cli.report_tables import draw_report
+from geocompile.report import REPORT_NAME, ReportData, describe_range, read_report
+from geocompile.verification.report_json import encode
 
 if TYPE_CHECKING:
     from geocompile.bundle import Bundle
@@ -37,13 +40,21 @@ def register(app: typer.Typer) -> None:
 def inspect_bundle(
     bundle: BundleArgument, as_json: JsonOption = False, debug: DebugOption = False
 ) -> Outcome:
-    """Show what a bundle holds: inputs, outputs, engines, passes, verification, versions.
+    """Show what a bundle holds: layers, inputs, outputs, engines, passes, verification, speed, versions.
 
-    Every file's hash is checked on the way; no engine is opened, and neither torch nor onnxruntime is needed.
+    It is what report.html in the bundle shows. Every file's hash is checked on the way; no engine is opened, and
+    neither torch nor onnxruntime is needed.
     """
     opened = geocompile.load(bundle)
-    content = describe(opened)
-    return Outcome(content, lambda console: draw(console, content, opened))
+    report = _report(opened)
+    content = describe(opened) | _report_json(report)
+
+    def draw_all(console: Console) -> None:
+        draw(console, content, opened, passes=report is None)
+        if report is not None:
+            draw_report(console, opened, report)
+
+    return Outcome(content, draw_all)
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
@@ -78,7 +89,19 @@ def _engine(folder: Path, engine: Engine, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
+def _report(bundle: Bundle) -> ReportData | None:
+    """The report's data where the manifest vouches for them."""
+    return read_report(bundle.path) if REPORT_NAME in bundle.manifest.files else None
+
+
+def _report_json(report: ReportData | None) -> dict[str, Any]:
+    """The model and the measurement; `report.json` in the bundle has all the rest."""
+    parts = {"layers": report and report.model, "measurement": report and report.measurement}
+    return {name: None if part is None else encode(asdict(part)) for name, part in parts.items()}
+
+
+def draw(console: Console, content: dict[str, Any], bundle: Bundle, passes: bool = True) -> None:
+    """Print the bundle in short; `passes` is False where the report tells of them."""
     manifest = bundle.manifest
     console.print(
         f"[bold]{escape(manifest.model)}[/]  {escape(tables.path(bundle.path))}  {tables.size(content['bytes'])}"
@@ -87,7 +110,8 @@ def draw(console: Console, content: dict[str, Any], bundle: Bundle) -> None:
     console.print(f"[dim]made {manifest.created} by geocompile {manifest.geocompile}[/]")
     _draw_tensors(console, bundle)
     _draw_engines(console, content["engines"])
-    _draw_passes(console, manifest.passes)
+    if passes:
+        _draw_passes(console, manifest.passes)
     console.print(f"verified   {_verification(manifest.verification)}", highlight=False)
     console.print(f"samples    {len(manifest.samples)}", highlight=False)
     versions = " · ".join(f"{name} {version}" for name, version in manifest.versions.items())

@@ -15,6 +15,7 @@ from torch import Tensor
 import geocompile
 from geocompile.bundle import Bundle
 from geocompile.demo.digits import Graphs, collate, load_digits
+from geocompile.demo.section import digits_section
 from geocompile.demo.training import EPOCHS, one_thread, train
 from geocompile.progress import Progress, or_silent
 from geocompile.timing import Timing, time_side_by_side
@@ -95,15 +96,29 @@ def run_demo(
     # Two examples of different size show which dimensions are dynamic; they become the bundle's samples.
     examples = [collate(test[:1]).inputs, collate(test[1:33]).inputs]
     with _part(progress, "Compiling and verifying", seconds, "compiling"):
-        bundle = geocompile.compile(model, examples, targets=targets, output=output, progress=progress)
+        bundle = geocompile.compile(
+            model,
+            examples,
+            targets=targets,
+            output=output,
+            progress=progress,
+            sections=lambda draft: [digits_section(_classifiers(draft, model), test)],
+        )
     weights = output.with_name(output.name + ".safetensors")
     _save(model, weights)
     result = DemoResult(bundle, weights, len(training), len(test), seconds=seconds)
-    # One thread each: digits are too small for more, and other work on the machine disturbs the times less.
-    sessions = {target: bundle.session(target, num_threads=1) for target in bundle.targets}
     with one_thread():
-        result.engines += _compare({"eager": _eager(model), **sessions}, test, progress, seconds)
+        result.engines += _compare(_classifiers(bundle, model), test, progress, seconds)
     return result
+
+
+def _classifiers(bundle: Bundle, model: torch.nn.Module) -> dict[str, Classifier]:
+    """Eager and every engine.
+
+    One thread each: digits are too small for more, and other work on the machine disturbs the times less.
+    """
+    sessions = {target: bundle.session(target, num_threads=1) for target in bundle.targets}
+    return {"eager": _eager(model), **sessions}
 
 
 def _save(model: torch.nn.Module, path: Path) -> None:

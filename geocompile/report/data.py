@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class ReportData:
         for graph in (content.before, content.after):
             if graph is not None:
                 _check_order(graph)
+        if content.measurement is not None:
+            _check_figures(content.measurement)
         return content
 
 
@@ -84,3 +87,12 @@ def _check_order(graph: ProgramGraph) -> None:
             raise BundleError(
                 f"{REPORT_NAME}: node {position} of a graph reads nodes {list(node.reads)}, which do not come before it"
             )
+
+
+def _check_figures(measurement: Measurement) -> None:
+    """Times and sizes are what can be drawn as bars."""
+    figures = [latency.median for contender in measurement.contenders for latency in contender.latencies]
+    figures += [entry.seconds for contender in measurement.contenders for entry in contender.operators]
+    figures += [float(contender.peak_bytes or 0) for contender in measurement.contenders]
+    if not measurement.graphs or not all(math.isfinite(figure) and figure >= 0 for figure in figures):
+        raise BundleError(f"{REPORT_NAME}: the measurement holds a figure that none can be: compile anew")

@@ -9,9 +9,9 @@ from geocompile.manifest import Manifest
 from geocompile.report import charts, pictures
 from geocompile.report.data import ReportData
 from geocompile.report.graph_view import graph_view
-from geocompile.report.grouping import collapse
 from geocompile.report.pass_groups import summarize_passes
 from geocompile.report.snippets import snippets
+from geocompile.report.views import layers_of_nodes
 from geocompile.report.words import describe_range, example_sizes
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -51,7 +51,7 @@ def _context(manifest: Manifest, data: ReportData) -> dict[str, Any]:
         "manifest": manifest,
         "model": data.model,
         "graph": graph_view(data.before, data.after) if data.before and data.after and graphs else None,
-        "passes": summarize_passes(manifest.passes, _layers_of_nodes(data)),
+        "passes": summarize_passes(manifest.passes, layers_of_nodes(data)),
         "report": report,
         "failures": report.failures() if report is not None else [],
         "rows": report.rows() if report is not None else [],
@@ -65,14 +65,6 @@ def _context(manifest: Manifest, data: ReportData) -> dict[str, Any]:
         "sections": data.sections,
         "snippets": snippets(manifest),
     }
-
-
-def _layers_of_nodes(data: ReportData) -> dict[str, str]:
-    """The layer of each captured node, as the drawing names it."""
-    graph = data.before
-    if graph is None:
-        return {}
-    return {graph.nodes[m].name: group.path for group in collapse(graph) for m in group.members if group.path}
 
 
 def _number(value: float) -> str:

@@ -17,12 +17,12 @@ class Snippet:
     note: str = ""
 
 
-def snippets(manifest: Manifest) -> list[Snippet]:
-    """The ways to run what the bundle holds."""
+def snippets(manifest: Manifest, folder: str = ".") -> list[Snippet]:
+    """The ways to run what the bundle holds; all but the first are meant to be run in its `folder`."""
     targets = [engine.target for engine in manifest.engines]
     if not targets:
         return []
-    found = [_python(manifest, targets[0])]
+    found = [_python(manifest, targets[0], folder)]
     if "onnx" in targets:
         check = Snippet(
             "Check it on another machine",
@@ -33,16 +33,20 @@ def snippets(manifest: Manifest) -> list[Snippet]:
     return [*found, _cpp(targets)]
 
 
-def _python(manifest: Manifest, target: str) -> Snippet:
+def _python(manifest: Manifest, target: str, folder: str) -> Snippet:
     names = ", ".join(spec.name for spec in manifest.inputs)
     shapes = "".join(f"# {spec.name}: {_tensor(spec)}\n" for spec in manifest.inputs)
     code = (
         "import geocompile\n\n"
-        'bundle = geocompile.load(".")  # the folder of this report\n'
+        f"bundle = geocompile.load({folder!r})\n"
         f'session = bundle.session("{target}")\n'
         f"{shapes}{_results(manifest)} = session({names})"
     )
-    return Snippet("Python", code, "numpy arrays or torch tensors; for ONNX no torch is needed.")
+    return Snippet(
+        "Python",
+        code,
+        "In the folder of this report; numpy arrays or torch tensors, and for ONNX no torch is needed.",
+    )
 
 
 def _without_geocompile(manifest: Manifest) -> Snippet:

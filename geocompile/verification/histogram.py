@@ -35,10 +35,10 @@ def of_matches(wrong: Array) -> Histogram:
 
 
 def total(histograms: Iterable[Histogram]) -> Histogram:
-    """The sum of histograms; those of another length (none, or of another version) are left out."""
+    """The sum of histograms; what is none (empty, of another version) is left out."""
     counts = [0] * BINS
     for histogram in histograms:
-        if len(histogram) == BINS:
+        if len(histogram) == BINS and min(histogram) >= 0:
             counts = [have + more for have, more in zip(counts, histogram, strict=True)]
     return tuple(counts)
 
