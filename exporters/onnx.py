@@ -11,16 +11,14 @@ from torch._guards import detect_fake_mode
 
 import geocompile
 from geocompile.custom_ops.onnx import (
-    DOMAIN,
     OPSET,
-    VERSION,
-    function_for,
     register_schemas,
     translation_table,
 )
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
 from geocompile.exporters.onnx_activations import activation_table
+from geocompile.exporters.onnx_functions import attach_functions
 from geocompile.exporters.onnx_graph import name_dimensions, tidy
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.quiet import quiet
@@ -61,7 +59,7 @@ def to_onnx(program: CapturedProgram) -> ir.Model:
     model = _translate(program)
     tidy(model)
     name_dimensions(model, program)
-    _attach_functions(model)
+    attach_functions(model)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "geocompile", geocompile.__version__
     model.graph.name = program.model_name
@@ -93,20 +91,6 @@ def _forget_fresh_sizes(exported: torch.export.ExportedProgram) -> None:
     mode = detect_fake_mode([node.meta.get("val") for node in exported.graph.nodes])
     if mode is not None and mode.shape_env is not None:
         mode.shape_env.pending_fresh_unbacked_symbols.clear()
-
-
-def _attach_functions(model: ir.Model) -> None:
-    used = sorted(
-        {node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph) if node.domain == DOMAIN}
-    )
-    for op_type in used:
-        function = function_for(op_type)
-        model.functions[function.identifier()] = function
-        model.opset_imports.update(
-            {k: v for k, v in function.opset_imports.items() if k not in model.opset_imports}
-        )
-    if used:
-        model.opset_imports[DOMAIN] = VERSION
 
 
 def _explain(error: BaseException, model_name: str) -> str:

@@ -43,8 +43,14 @@ OPERATORS: dict[str, OnnxOperator] = {
 OP_TYPES: tuple[str, ...] = tuple(OPERATORS)
 
 
-def function_proto(op_type: str) -> onnx.FunctionProto:
-    """The function body of an op type as protobuf.
+HALVES = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+
+
+def function_proto(op_type: str, value: int = onnx.TensorProto.FLOAT) -> onnx.FunctionProto:
+    """The function body of an op type as protobuf, for values of an element type (`onnx.TensorProto.DataType`).
+
+    float32 and float64 share a body, each kind of half has its own, and a model can hold one body of a name: where
+    values differ, the halves are to be cast outside.
 
     It has defaults for its attributes, but onnx's reference evaluator does not read them: write all on the node.
 
@@ -53,14 +59,14 @@ def function_proto(op_type: str) -> onnx.FunctionProto:
     """
     if op_type not in OPERATORS:
         raise KeyError(f"geocompile: no ONNX operator {op_type!r}; there are {', '.join(OP_TYPES)}")
-    return OPERATORS[op_type].function()
+    return OPERATORS[op_type].function(value if value in HALVES else None)  # type: ignore[arg-type]
 
 
-def function_for(op_type: str) -> onnx_ir.Function:
-    """The function body of an op type, to be added to ``model.functions``; a new object on each call."""
+def function_for(op_type: str, value: int = onnx.TensorProto.FLOAT) -> onnx_ir.Function:
+    """:func:`function_proto`, to be added to ``model.functions``; a new object on each call."""
     import onnx_ir
 
-    return onnx_ir.serde.deserialize_function(function_proto(op_type))
+    return onnx_ir.serde.deserialize_function(function_proto(op_type, value))
 
 
 @cache

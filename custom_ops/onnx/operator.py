@@ -23,8 +23,9 @@ _ALL_DTYPES = (
     + [f"uint{bits}" for bits in (8, 16, 32, 64)]
 )
 _TYPE_CONSTRAINTS = {
-    "T": ("values", ["tensor(float)", "tensor(double)"]),
+    "T": ("values", ["tensor(float)", "tensor(double)", "tensor(float16)", "tensor(bfloat16)"]),
     "I": ("indices", ["tensor(int32)", "tensor(int64)"]),
+    "P": ("places", ["tensor(int64)"]),
     "L": ("anything that has a size", [f"tensor({dtype})" for dtype in _ALL_DTYPES]),
 }
 
@@ -84,15 +85,35 @@ class OnnxOperator:
         )
         return schema
 
-    def function(self) -> onnx.FunctionProto:
-        """The function body as a model-local function."""
+    def function(self, half: onnx.TensorProto.DataType | None = None) -> onnx.FunctionProto:
+        """The function body as a model-local function, for float32 and float64 or for one kind of half.
+
+        Standard operators know half precision in part only, and would sum in it: a body for halves computes in float32.
+        """
+        inputs, outputs, body = _names(self.formal_inputs), _names(self.formal_outputs), self.body
+        if half is not None:
+            inputs, outputs, body = self._in_float32(half)
         function = onnx.parser.parse_function(
             f'<domain: "{DOMAIN}", opset_import: ["": {OPSET}]>\n'
-            f"{self.op_type} {self._attribute_list()}({_names(self.formal_inputs)})"
-            f" => ({_names(self.formal_outputs)}) {{\n{self.body}\n}}"
+            f"{self.op_type} {self._attribute_list()}({inputs}) => ({outputs}) {{\n{body}\n}}"
         )
         function.doc_string = self.doc
         return function
+
+    def _in_float32(self, half: onnx.TensorProto.DataType) -> tuple[str, str, str]:
+        """Names of inputs and outputs, and a body that casts the values on the way in and out."""
+        wide = onnx.TensorProto.FLOAT
+        before = [
+            f"    {f.name} = Cast <to = {wide}> (half_{f.name})" for f in self.formal_inputs if f.type == "T"
+        ]
+        after = [
+            f"    half_{f.name} = Cast <to = {half}> ({f.name})" for f in self.formal_outputs if f.type == "T"
+        ]
+        return (
+            ", ".join(f"half_{f.name}" if f.type == "T" else f.name for f in self.formal_inputs),
+            ", ".join(f"half_{f.name}" if f.type == "T" else f.name for f in self.formal_outputs),
+            "\n".join([*before, self.body, *after]),
+        )
 
     def _attribute_list(self) -> str:
         declared = (

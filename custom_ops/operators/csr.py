@@ -69,6 +69,11 @@ def row_of_each_edge(rowptr: Tensor, edges: Tensor) -> Tensor:
     return torch.repeat_interleave(rows, rowptr.diff(), output_size=edges.size(0))
 
 
+def per_row(values: Tensor, rows: Tensor) -> Tensor:
+    """`values`, one per row of `rows` or one per row and head, shaped so that they broadcast against them."""
+    return values.reshape(values.shape + (1,) * (rows.dim() - values.dim()))
+
+
 def transpose(rowptr: Tensor, col: Tensor, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The same edges in compressed columns: ``(rowptr, row of each edge, its place in the original)``."""
     rows = row_of_each_edge(rowptr, col).to(col.dtype)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.operators.halves import in_float32, widened
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -28,7 +29,8 @@ def gcn_norm(
     Args:
         rowptr: ``[num_nodes + 1]`` int64 or int32, rows are targets; from `csr_from_coo`.
         col: ``[num_edges]``, the source of each edge in row order.
-        like: float32 or float64, gives the dtype of the result (the node features).
+        like: float32, float64, float16 or bfloat16 (halves are computed in float32), gives the dtype of the
+            result (the node features).
         weight: ``[num_edges]``, dtype of `like`, in row order; None: 1.
         fill_value: The weight of a loop that is not among the edges (2 for the "improved" GCN).
         add_self_loops: If False, loops are ordinary edges and `self_weight` is 0.
@@ -47,6 +49,7 @@ def gcn_norm(
     )
 
 
+@in_float32
 def gcn_norm_reference(
     rowptr: Tensor,
     col: Tensor,
@@ -90,7 +93,8 @@ def _backward(ctx: Any, grad_edge: Tensor, grad_self: Tensor) -> tuple[Tensor | 
     rowptr, col, weight = ctx.saved_tensors
     if weight is None or not any(ctx.needs_input_grad):
         return None, None, None, None, None, None
-    g = _Graph(rowptr, col, weight, ctx.fill_value, ctx.add_self_loops)
+    grad_edge, grad_self = widened(grad_edge), widened(grad_self)
+    g = _Graph(rowptr, col, widened(weight), ctx.fill_value, ctx.add_self_loops)
     s_row, s_col = g.scale[g.rows], g.scale[g.cols]
     grad_scale = (2 * grad_self * g.scale * g.loop_weight).index_add(
         0, g.rows, grad_edge * g.ordinary * s_col
@@ -102,7 +106,7 @@ def _backward(ctx: Any, grad_edge: Tensor, grad_self: Tensor) -> tuple[Tensor | 
     # The place past the end takes the share of nodes whose loop is not among the edges: 0.
     padded = torch.cat([grad_weight, grad_weight.new_zeros(1)])
     place = torch.where(g.last_loop >= 0, g.last_loop, col.size(0))
-    return None, None, None, padded.index_add(0, place, grad_loop)[:-1], None, None
+    return None, None, None, padded.index_add(0, place, grad_loop)[:-1].to(weight.dtype), None, None
 
 
 def _fake_gcn_norm(

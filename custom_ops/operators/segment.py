@@ -7,7 +7,8 @@ reverse-mode only: `torch.func.jvp` sees no tangent. Of -0.0 and 0.0, which are 
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.operators.csr import per_row, row_of_each_edge
+from geocompile.custom_ops.operators.halves import in_float32
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -21,7 +22,7 @@ def segment_reduce(src: Tensor, rowptr: Tensor, perm: Tensor | None = None, redu
     segment gives 0 (1 for ``"mul"``).
 
     Args:
-        src: ``[num_edges, *]`` float32 or float64.
+        src: ``[num_edges, *]`` float32, float64, float16 or bfloat16 (halves are reduced in float32).
         rowptr: ``[num_segments + 1]`` int64 or int32, where each segment starts; from `csr_from_coo`.
         perm: ``[num_edges]``, dtype of `rowptr`, which row of `src` stands at each place; None: in order.
         reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
@@ -46,16 +47,19 @@ def gather_segment_reduce(
 ) -> Tensor:
     """Aggregate weighted source features: ``out[i] = reduce_p weight[p] * x[col[p]]``, p in row i.
 
+    With one weight per head, ``out[i, h] = reduce_p weight[p, h] * x[col[p], h]``.
+
     With `self_weight` one more term, ``self_weight[i] * x[i]``, comes last in row i: the node's own loop.
     No ``[num_edges, channels]`` tensor is made. The order of reduction is fixed; an empty row gives 0 (1 for
     ``"mul"``); ``"mean"`` divides by the number of terms.
 
     Args:
-        x: ``[num_sources, *]`` float32 or float64.
+        x: ``[num_sources, *]`` float32, float64, float16 or bfloat16 (halves are reduced in float32).
         rowptr: ``[num_rows + 1]`` int64 or int32, from `csr_from_coo`.
         col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, below num_sources.
-        weight: ``[num_edges]``, dtype of `x`, in row order; None: 1.
-        self_weight: ``[num_rows]``, dtype of `x`; needs ``num_sources == num_rows``.
+        weight: ``[num_edges]``, dtype of `x`, in row order; None: 1. Or ``[num_edges, heads]`` where `x` is
+            ``[num_sources, heads, *]``.
+        self_weight: ``[num_rows]`` or ``[num_rows, heads]``, dtype of `x`; needs ``num_sources == num_rows``.
         reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
 
     Returns:
@@ -70,6 +74,7 @@ def gather_segment_reduce(
     )
 
 
+@in_float32
 def segment_reduce_reference(
     src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum"
 ) -> Tensor:
@@ -78,6 +83,7 @@ def segment_reduce_reference(
     return _reduce_rows(terms, row_of_each_edge(rowptr, terms), rowptr.size(0) - 1, reduce)
 
 
+@in_float32
 def gather_segment_reduce_reference(
     x: Tensor,
     rowptr: Tensor,
@@ -104,11 +110,6 @@ def _reduce_rows(terms: Tensor, rows: Tensor, num_rows: int, reduce: str) -> Ten
     )
 
 
-def per_row(vector: Tensor, rows: Tensor) -> Tensor:
-    """`vector`, one value per row of `rows`, shaped so that it broadcasts against them."""
-    return vector.view([-1] + [1] * (rows.dim() - 1)) if rows.dim() > 1 else vector
-
-
 def _fake_segment_reduce(
     src: Tensor, rowptr: Tensor, perm: Tensor | None = None, reduce: str = "sum"
 ) -> Tensor:
@@ -132,7 +133,7 @@ def _fake_gather_segment_reduce(
 torch.library.register_fake("geocompile::segment_reduce", _fake_segment_reduce)
 torch.library.register_fake("geocompile::gather_segment_reduce", _fake_gather_segment_reduce)
 for _name in ("segment_reduce", "gather_segment_reduce"):
-    # Half precision is not among the kernels' dtypes: under autocast they work in float32, as reductions do in torch.
+    # Under autocast they work in float32, as reductions do in torch.
     torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
 _NAMES = [f"Segment{reduce.capitalize()}" for reduce in REDUCTIONS]
 _FORMS = [name + form for name in _NAMES for form in ("", "Permuted")]

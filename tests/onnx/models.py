@@ -49,29 +49,64 @@ def model_of(call: Call, with_function: bool = True) -> onnx.ModelProto:
     """A model with every dimension free, carrying the function body of its only node."""
     operator = operators.OPERATORS[call.op_type]
     types = {
-        f.type: helper.np_dtype_to_tensor_dtype(a.dtype)
+        f.type: _onnx_type(a)
         for f, a in reversed(list(zip(operator.formal_inputs, call.inputs, strict=True)))
     }
     inputs = [
         helper.make_tensor_value_info(
-            f.name,
-            helper.np_dtype_to_tensor_dtype(a.dtype),
-            [_dimension(f.name, f.dims, d) for d in range(a.ndim)],
+            f.name, _passable(_onnx_type(a)), [_dimension(f.name, f.dims, d) for d in range(a.ndim)]
         )
         for f, a in zip(operator.formal_inputs, call.inputs, strict=True)
     ]
-    outputs = [helper.make_tensor_value_info(f.name, types[f.type], None) for f in operator.formal_outputs]
-    names = [value.name for value in inputs], [value.name for value in outputs]
-    node = helper.make_node(call.op_type, *names, domain=operators.DOMAIN, **_attributes(call))
+    outputs = [
+        helper.make_tensor_value_info(f.name, _passable(types[f.type]), None) for f in operator.formal_outputs
+    ]
+    taken = [
+        _cast_in(f.name, _onnx_type(a)) for f, a in zip(operator.formal_inputs, call.inputs, strict=True)
+    ]
+    given = [_cast_out(f.name, types[f.type]) for f in operator.formal_outputs]
+    node = helper.make_node(
+        call.op_type,
+        [name for name, _ in taken],
+        [name for name, _ in given],
+        domain=operators.DOMAIN,
+        **_attributes(call),
+    )
+    nodes = [*(n for _, n in taken if n), node, *(n for _, n in given if n)]
+    value = types.get("T", onnx.TensorProto.FLOAT)
     return helper.make_model(
-        helper.make_graph([node], call.op_type, inputs, outputs),
-        functions=[operators.function_proto(call.op_type)] if with_function else [],
+        helper.make_graph(nodes, call.op_type, inputs, outputs),
+        functions=[operators.function_proto(call.op_type, value)] if with_function else [],
         opset_imports=[
             helper.make_opsetid("", operators.OPSET),
             helper.make_opsetid(operators.DOMAIN, operators.VERSION),
         ],
         ir_version=10,
     )
+
+
+# ONNX Runtime's Python takes no bfloat16 array: such values go in and out as float32 and are cast in the model.
+
+
+def _onnx_type(array: np.ndarray) -> int:
+    return int(helper.np_dtype_to_tensor_dtype(array.dtype))
+
+
+def _passable(element_type: int) -> int:
+    return onnx.TensorProto.FLOAT if element_type == onnx.TensorProto.BFLOAT16 else element_type
+
+
+def _cast_in(name: str, element_type: int) -> tuple[str, onnx.NodeProto | None]:
+    if element_type != onnx.TensorProto.BFLOAT16:
+        return name, None
+    return f"{name}_bfloat16", helper.make_node("Cast", [name], [f"{name}_bfloat16"], to=element_type)
+
+
+def _cast_out(name: str, element_type: int) -> tuple[str, onnx.NodeProto | None]:
+    if element_type != onnx.TensorProto.BFLOAT16:
+        return name, None
+    cast = helper.make_node("Cast", [f"{name}_bfloat16"], [name], to=onnx.TensorProto.FLOAT)
+    return f"{name}_bfloat16", cast
 
 
 def with_library(call: Call, num_threads: int = 2) -> Sequence[np.ndarray]:
@@ -112,7 +147,8 @@ def session(model: onnx.ModelProto, library: bool, num_threads: int = 2) -> onnx
 
 
 def feeds(model: onnx.ModelProto, call: Call) -> dict[str, np.ndarray]:
-    return {value.name: array for value, array in zip(model.graph.input, call.inputs, strict=True)}
+    arrays = [a.astype(np.float32) if a.dtype.name == "bfloat16" else a for a in call.inputs]
+    return {value.name: array for value, array in zip(model.graph.input, arrays, strict=True)}
 
 
 def _attributes(call: Call) -> dict[str, Any]:

@@ -10,22 +10,24 @@ import torch
 
 import geocompile.custom_ops.operators  # registers everything
 from geocompile.custom_ops.registry import OPERATORS
-from tests.operators.cases import REDUCTIONS, Case, cases, gradient_cases, heavy_graph, refused
+from tests.operators.cases import HALVES, REDUCTIONS, Case, cases, gradient_cases, heavy_graph, refused
 from tests.operators.oracles import expected
 
 assert geocompile.custom_ops.operators
 CASES = [*cases(), *gradient_cases()]
 # One small case of each form of each operator, for what takes seconds each.
-FORMS = list(
-    {
-        (c.operator, c.arguments.get("reduce"), tuple(v is None for v in c.arguments.values())): c
-        for c in reversed(CASES)
-    }.values()
-)
+FORMS = list({(*c.form, c.value_dtype in HALVES): c for c in reversed(CASES)}.values())
 
 
 def arguments_of(case: Case) -> list[Any]:
-    return [torch.from_numpy(a.copy()) if isinstance(a, np.ndarray) else a for a in case.arguments.values()]
+    return [tensor_of(a) if isinstance(a, np.ndarray) else a for a in case.arguments.values()]
+
+
+def tensor_of(array: np.ndarray) -> torch.Tensor:
+    """A tensor of its own memory; numpy's bfloat16 is not torch's."""
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.uint16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(array.copy())
 
 
 def operator_of(case: Case) -> Any:
@@ -41,15 +43,25 @@ def assert_equals_oracle(case: Case, outputs: tuple[torch.Tensor, ...]) -> None:
     assert len(outputs) == len(wanted)
     for got, want in zip(outputs, wanted, strict=True):
         if got.dtype.is_floating_point:
-            # A row is a sum of up to n products: n roundings of the largest partial result.
-            terms = max(
-                1, max((v.shape[0] for v in case.arguments.values() if isinstance(v, np.ndarray)), default=1)
-            )
-            unit = torch.finfo(got.dtype).eps * min(terms, 300)
-            np.testing.assert_allclose(got.numpy(), want, rtol=unit, atol=unit * _scale(want))
+            assert got.dtype == tensor_of(np.zeros(0, case.value_dtype)).dtype
+            bound, least = rounding(case, got.dtype)
+            want = tensor_of(want).to(got.dtype).double().numpy()  # a half has its own largest number
+            np.testing.assert_allclose(got.double().numpy(), want, bound, bound * _scale(want) + least)
         else:
             assert got.dtype == torch.from_numpy(want).dtype
             np.testing.assert_array_equal(got.numpy(), want)
+
+
+def rounding(case: Case, dtype: torch.dtype) -> tuple[float, float]:
+    """The relative error of a row's sum, which has a rounding for each product, and the absolute one near zero.
+
+    Halves are summed in float32 and rounded once.
+    """
+    arrays = [a for a in case.arguments.values() if isinstance(a, np.ndarray) and a.ndim]
+    terms = min(max([len(a) for a in arrays], default=1) or 1, 300)
+    if dtype in (torch.float16, torch.bfloat16):
+        return torch.finfo(dtype).eps, torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
+    return torch.finfo(dtype).eps * terms, 0.0
 
 
 def _scale(values: np.ndarray) -> float:
@@ -90,7 +102,7 @@ def is_for_gradcheck(case: Case) -> bool:
     arrays = [a for a in case.arguments.values() if isinstance(a, np.ndarray)]
     return (
         bool(trainable(case))
-        and all(a.dtype != np.float32 for a in arrays)
+        and all(a.dtype.name not in ("float32", "float16", "bfloat16") for a in arrays)
         and not any(word in case.name for word in ("special", "heavy"))
     )
 
@@ -295,11 +307,25 @@ def test_autocast_works_in_float32(dtype: torch.dtype) -> None:
     torch.testing.assert_close(out, x.to(dtype).float().sum(0, keepdim=True))
 
 
-def test_half_precision_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'x' must be float32 or float64, got bfloat16"):
-        torch.ops.geocompile.gather_segment_reduce(
-            torch.zeros(1, 1, dtype=torch.bfloat16), torch.tensor([0, 1]), torch.tensor([0])
+@pytest.mark.parametrize("case", [c for c in CASES if c.value_dtype in HALVES and trainable(c)], ids=str)
+def test_gradients_of_halves_are_those_of_float64_rounded(case: Case) -> None:
+    grads = []
+    for wide in (False, True):
+        inputs = [a.double() if wide and _is_float(a) else a for a in arguments_of(case)]
+        leaves = [inputs[i].requires_grad_() for i in trainable(case)]
+        outputs = [out for out in as_tuple(operator_of(case)(*inputs)) if out.requires_grad]
+        weights = [torch.linspace(-1, 1, out.numel()).view(out.shape).to(leaves[0].dtype) for out in outputs]
+        grads.append(torch.autograd.grad(outputs, leaves, [w.to(leaves[0].dtype) for w in weights]))
+    for half, double in zip(*grads, strict=True):
+        assert half.dtype in (torch.float16, torch.bfloat16)
+        unit = torch.finfo(half.dtype).eps  # of the gradient that comes in, of each product, of the result
+        torch.testing.assert_close(
+            half.double(), double, rtol=4 * unit, atol=4 * unit * _scale(double.numpy())
         )
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def test_a_short_weight_of_a_gradient_operator_is_refused() -> None:

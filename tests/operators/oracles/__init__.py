@@ -1,0 +1,28 @@
+"""What each operator must give, written out row by row in float64 numpy; independent of the tested code."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tests.operators.oracles import csr, norm, scatter, segment
+
+FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter)
+
+
+def oracle_of(operator: str) -> Callable[..., tuple[np.ndarray, ...]] | None:
+    """The function of the operator's name in one of the families."""
+    return next((getattr(family, operator) for family in FAMILIES if hasattr(family, operator)), None)
+
+
+def expected(operator: str, arguments: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    """The outputs of `operator`, floats in float64; values that come in another precision are exact in it."""
+    oracle = oracle_of(operator)
+    assert oracle is not None, f"no oracle for {operator}"
+    return oracle(**{name: _in_float64(value) for name, value in arguments.items()})
+
+
+def _in_float64(value: Any) -> Any:
+    is_float = isinstance(value, np.ndarray) and value.dtype.kind not in "iub"
+    return value.astype(np.float64) if is_float else value
