@@ -15,8 +15,8 @@ help:  ## Show what there is to make
 
 # The stamp is newer than all that the build depends on; sources of the libraries included.
 NATIVE_FOLDERS := custom_ops/kernels custom_ops/bindings geocompile/runtimes/native
-NATIVE := $(shell find $(NATIVE_FOLDERS) -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
-.venv/.built: pyproject.toml CMakeLists.txt custom_ops/CMakeLists.txt $(NATIVE) | .venv/.packages
+NATIVE := $(shell find $(NATIVE_FOLDERS) -name '*.cpp' -o -name '*.h' -o -name '*.cu*' -o -name CMakeLists.txt)
+.venv/.built: pyproject.toml CMakeLists.txt custom_ops/CMakeLists.txt custom_ops/cuda.cmake $(NATIVE) | .venv/.packages
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -50,7 +50,7 @@ test-ort-oldest: $(OLDEST_ORT)/.built  ## The ONNX tests on the oldest ONNX Runt
 lint: setup  ## ruff and clang-format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	git ls-files '*.cpp' '*.h' | xargs $(BIN)/clang-format --dry-run --Werror
+	git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs $(BIN)/clang-format --dry-run --Werror
 
 types: setup  ## mypy --strict
 	$(BIN)/mypy

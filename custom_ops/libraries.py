@@ -11,15 +11,24 @@ def torch_library() -> Path:
     return _library("libgeocompile_torch.so", remedy)
 
 
+def torch_cuda_library() -> Path | None:
+    """Path of ``libgeocompile_torch_cuda.so``, for CUDA tensors; None where it was built without nvcc."""
+    return _find("libgeocompile_torch_cuda.so")
+
+
 def ort_library() -> Path:
     """Path of ``libgeocompile_ort.so``, for ONNX Runtime (CPU)."""
     return _library("libgeocompile_ort.so", "reinstall geocompile")
 
 
 def _library(name: str, remedy: str) -> Path:
+    found = _find(name)
+    if found is None:
+        raise ImportError(f"geocompile was built without {name}: {remedy}")
+    return found
+
+
+def _find(name: str) -> Path | None:
     # An editable install has two folders: the sources and, beside the other packages, what was compiled.
-    for folder in geocompile.__path__:
-        candidate = Path(folder) / "lib" / name
-        if candidate.is_file():
-            return candidate
-    raise ImportError(f"geocompile was built without {name}: {remedy}")
+    candidates = (Path(folder) / "lib" / name for folder in geocompile.__path__)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
