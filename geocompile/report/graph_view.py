@@ -64,14 +64,15 @@ def graph_view(before: ProgramGraph, after: ProgramGraph) -> GraphView:
 
 
 def _pairs(before: ProgramGraph, old: list[Group], after: ProgramGraph, new: list[Group]) -> list[_Pair]:
-    """Groups of one layer that share most nodes belong together; in the order of the graph before the passes."""
+    """Groups of one layer belong together, those that share most nodes first; in the order before the passes."""
     names = {id(group): {before.nodes[m].name for m in group.members} for group in old}
     names |= {id(group): {after.nodes[m].name for m in group.members} for group in new}
     left = [group for group in new if group.kind in (LAYER, LOOSE)]
     pairs = []
     for group in (group for group in old if group.kind in (LAYER, LOOSE)):
-        alike = [other for other in left if other.path == group.path and names[id(group)] & names[id(other)]]
-        best = max(alike, key=lambda other: len(names[id(group)] & names[id(other)]), default=None)
+        shared = {id(other): len(names[id(group)] & names[id(other)]) for other in left}
+        alike = [other for other in left if other.path == group.path and (group.path or shared[id(other)])]
+        best = max(alike, key=lambda other: shared[id(other)], default=None)
         pairs.append(_Pair(group, best))
         left = [other for other in left if other is not best]
     return pairs + [_Pair(None, group) for group in left]

@@ -60,7 +60,7 @@ def _rows(count: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[int]]
         targets[source].append(target)
     has_source = {target for _, target in edges}
     for box in range(count):  # an input stands right above the first box that reads it
-        if box not in has_source and targets[box]:
+        if box not in has_source and box in targets:
             row[box] = min(row[target] for target in targets[box]) - 1
     rows: list[list[int]] = [[] for _ in range(max(row) + 1)]
     for box in range(count):
