@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def _status(field: str) -> int:
     if found is None:
         raise RuntimeError(f"/proc/self/status has no {field}: peak memory is measured on Linux only")
     return int(found[1]) * 1024
+
+
+def copy_bandwidth(threads: int, size: int = 2**28) -> float:
+    """Bytes a second, read and written, of copying an array that no cache holds; the best of several times."""
+    import torch
+
+    torch.set_num_threads(threads)
+    source, target = torch.zeros(size // 4), torch.empty(size // 4)
+    seconds = []
+    for _ in range(8):
+        started = time.perf_counter()
+        target.copy_(source)
+        seconds.append(time.perf_counter() - started)
+    return 2 * size / min(seconds)
 
 
 def describe(threads: int) -> str:

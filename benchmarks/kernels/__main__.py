@@ -1,0 +1,89 @@
+"""Runs the sections and prints a table for each; with --write it goes to docs/benchmarks/kernels.md."""
+
+import argparse
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+
+from benchmarks import machine
+from benchmarks.kernels.table import Measured, section_table
+
+SECTIONS = ("gather", "csr", "aggregate", "softmax", "attention", "backward", "engine", "growth")
+PEERS = ("torch_scatter", "torch_sparse")
+THREADS = 2
+OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"
+
+
+def main() -> None:
+    arguments = _arguments()
+    parts = [_heading(arguments.mode)]
+    for name in arguments.sections or SECTIONS:
+        module = import_module(f"benchmarks.kernels.{name}")
+        text = section_table(module, _measure(module, arguments.mode, arguments.seconds))
+        print(f"\n{text}", flush=True)
+        parts.append(text)
+    if arguments.write:
+        OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+        parts.append("Written by `python -m benchmarks.kernels --write`.")
+        OUTPUT.write_text("\n\n".join(parts) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="all by default")
+    parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.name} to docs/benchmarks")
+    parser.add_argument(
+        "--seconds", type=float, default=1.5, help="for each contender, seven rounds at the least"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=machine.ALLOCATOR_MODES,
+        default="retained",
+        help="whether freed memory stays in the process (as in a service) or goes back to the system",
+    )
+    return parser.parse_args()
+
+
+def _heading(mode: str) -> str:
+    peers = ", ".join(f"{peer} {_version(peer)}" for peer in PEERS)
+    return (
+        f"# Operators beside their peers\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {mode}; "
+        f"copy bandwidth {machine.copy_bandwidth(THREADS) / 1e9:.1f} GB/s (bytes read and written).\n\n"
+        "Milliseconds, medians of calls made in turns in one process. A goal is met where the last column says so; "
+        "peers that are not installed are left out (`make peers`)."
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _measure(module: ModuleType, mode: str, seconds: float) -> dict[str, Measured]:
+    measured = {}
+    for setting in module.SETTINGS:
+        times = _worker(mode, "time", module, setting, str(seconds))
+        peaks = {}
+        if getattr(module, "MEASURES_MEMORY", False):
+            peaks = {name: _worker("stock", "memory", module, setting, name) for name in times}
+        measured[setting] = Measured(times, peaks)
+    return measured
+
+
+def _worker(mode: str, task: str, module: ModuleType, setting: str, argument: str) -> dict | int:
+    print(f"{module.TITLE}: {setting}, {task} {argument} ...", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "benchmarks.kernels.worker", task, module.__name__, setting, argument]
+    done = subprocess.run(
+        command, env=machine.environment(mode, THREADS), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
