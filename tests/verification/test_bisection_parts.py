@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import typer
 from torch import Tensor, nn
 
 from geocompile.capture import capture
+from geocompile.cli.outcome import Outcome, reported
+from geocompile.errors import VerificationError
 from geocompile.examples import normalize_examples
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes import PASSES, run_passes
@@ -181,6 +185,44 @@ def test_a_node_that_raises_is_named() -> None:
 def test_a_budget_refuses_a_step_after_its_end() -> None:
     with pytest.raises(OutOfTime):
         Budget(SilentProgress(), -1.0).step("too late")
+
+
+def test_a_value_is_like_a_node_only_within_the_bound_everywhere() -> None:
+    program, inputs = captured(Blocks(), ["x", "edge_index"]), graph(["x", "edge_index"])
+    values = NodeValues(program, [inputs])
+    name = computed_tensors(program)[-1].name
+    mine = values.eager(name)
+    assert values.is_like(name, mine)
+    assert not values.is_like(name, mine.astype(np.float64))
+    assert not values.is_like(name, mine[:-1])
+    for index in np.ndindex(mine.shape):
+        other = mine.copy()
+        other[index] += 1e-3
+        assert not values.is_like(name, other)
+        other[index] = np.nan
+        assert not values.is_like(name, other)
+
+
+def test_the_command_line_tells_the_fault_and_where_the_report_is(capsys: pytest.CaptureFixture[str]) -> None:
+    fault = Fault(
+        "pass", pass_name="fuse", node="sub_1", operator="aten.sub.Tensor", layer="convs.1 (GCNConv)"
+    )
+
+    def fail(error: BaseException) -> tuple[int, str]:
+        @reported
+        def command(as_json: bool, debug: bool) -> Outcome:
+            raise error
+
+        with pytest.raises(typer.Exit) as ended:
+            command(as_json=True, debug=False)
+        return ended.value.exit_code, capsys.readouterr().out
+
+    code, text = fail(VerificationError("it differs", fault))
+    assert code == 1
+    assert json.loads(text)["error"]["fault"]["layer"] == "convs.1 (GCNConv)"
+    code, text = fail(KeyboardInterrupt("the report is in build/gcn.failed"))
+    assert code == 130
+    assert "build/gcn.failed" in json.loads(text)["error"]["message"]
 
 
 def test_a_fault_survives_json_and_what_is_none_is_refused() -> None:
