@@ -1,56 +1,64 @@
-"""The CUDA kernels without a GPU: compiled for the processor by an emulated CUDA and run under the sanitizers.
+"""The CUDA kernels without a GPU: compiled for the processor by an emulated CUDA, on random graphs and the case table.
 
 It shows that the arithmetic and the addresses are right for every thread of every block, in any order of blocks. It
-does not show what only a GPU can: races between warps, what nvcc makes of the code, speed.
+does not show what only a GPU can: races between warps, what nvcc makes of the code, CUB's sort, speed.
 """
 
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TESTS = Path(__file__).parent
-FLAGS = [
-    "-std=c++17",
-    "-O0",  # half of the time is the compiler's
-    "-g",
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all",
-    "-Wno-psabi",
-    "-DGEOCOMPILE_ISA=generic",
-    f"-I{TESTS / 'cuda_emulation'}",
-    f"-I{ROOT / 'custom_ops'}",
-]
+from tests.kernels.emulated_cuda import SANITIZED, TESTS, EmulatedKernels, build
+from tests.operators.cases import Case
+from tests.operators.test_cuda import CASES, OPERATORS, SILENT
+from tests.operators.test_torch import assert_equals_oracle, tensor_of
 
 
 @pytest.fixture(scope="module")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("emulated")
-    sources = [*(ROOT / "custom_ops/kernels/cuda").glob("*.cu"), TESTS / "cuda_test.cpp"]
-
-    def compiled(source: Path) -> str:
-        target = str(folder / f"{source.name}.o")
-        subprocess.run(["g++", *FLAGS, "-x", "c++", "-c", str(source), "-o", target], check=True)
-        return target
-
-    with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compiled, sources))
-    subprocess.run(["g++", *FLAGS, *objects, "-o", str(folder / "cuda_test")], check=True)
-    return folder / "cuda_test"
+def random_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("sanitized") / "cuda_test"
+    return build(target, TESTS / "cuda_test.cpp", *SANITIZED)
 
 
-def run(binary: Path, rounds: int) -> None:
-    done = subprocess.run([str(binary), str(rounds)], capture_output=True, text=True, timeout=900)
+def run(random_test: Path, rounds: int) -> None:
+    done = subprocess.run([str(random_test), str(rounds)], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith(f"{rounds} rounds passed")
 
 
-def test_kernels_reduce_and_sort_right_and_stay_in_their_buffers(binary: Path) -> None:
-    run(binary, 2)
+def test_random_and_hostile_graphs_under_the_sanitizers(random_test: Path) -> None:
+    run(random_test, 2)
 
 
 @pytest.mark.slow
-def test_kernels_on_many_graphs(binary: Path) -> None:
-    run(binary, 100)
+def test_many_random_and_hostile_graphs(random_test: Path) -> None:
+    run(random_test, 100)
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> EmulatedKernels:
+    return EmulatedKernels(tmp_path_factory.mktemp("emulated"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_result_equals_the_written_out_meaning(kernels: EmulatedKernels, case: Case) -> None:
+    outputs = getattr(kernels, case.operator)(**case.arguments)
+    assert_equals_oracle(case, tuple(tensor_of(out) for out in outputs))
+
+
+@pytest.mark.parametrize("case", SILENT, ids=str)
+def test_a_bad_index_gives_nan(kernels: EmulatedKernels, case: Case) -> None:
+    (out,) = getattr(kernels, case.operator)(**case.arguments)
+    assert np.isnan(out).any()
+
+
+@pytest.mark.parametrize("batch", [[0, -1, 2], [0, 2**40]])
+def test_a_bad_graph_number_is_refused(kernels: EmulatedKernels, batch: list[int]) -> None:
+    with pytest.raises(RuntimeError, match=r"geocompile.batch_ptr: 'batch'.* (is -1|1099511627776)"):
+        kernels.batch_ptr(np.array(batch))
+
+
+def test_the_table_has_cases_of_every_operator() -> None:
+    assert {case.operator for case in CASES} == set(OPERATORS)

@@ -174,8 +174,11 @@ void run_widest(const GatherSegmentReduce& args, void* workspace, Stream stream)
   const bool divides = args.channels / args.heads % kWidest<T> == 0;
   const bool aligned = is_aligned(args.x) && is_aligned(args.out);
   const int natural_width = divides ? kWidest<T> : 1;
-  divides&& aligned ? run_reduce<kWidest<T>, T, I>(args, natural_width, workspace, stream)
-                    : run_reduce<1, T, I>(args, natural_width, workspace, stream);
+  if (divides && aligned) {
+    run_reduce<kWidest<T>, T, I>(args, natural_width, workspace, stream);
+  } else {
+    run_reduce<1, T, I>(args, natural_width, workspace, stream);
+  }
 }
 
 }  // namespace
