@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import onnx.defs
 
-from geocompile.custom_ops.onnx import csr_from_coo, gather_segment_reduce, gcn_norm, segment_reduce
+from geocompile.custom_ops.onnx import csr_from_coo, gather_segment_reduce, gcn_norm, scatter, segment_reduce
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION, OnnxOperator
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = [
 
 OPERATORS: dict[str, OnnxOperator] = {
     operator.op_type: operator
-    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm)
+    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter)
     for operator in family.OPERATORS
 }
 OP_TYPES: tuple[str, ...] = tuple(OPERATORS)

@@ -22,13 +22,16 @@ def infer_types_and_shapes(
         onnx.shape_inference.InferenceError: for an input of a rank that the operator does not take.
     """
     types = [context.get_input_type(i) for i in range(context.get_num_inputs())]
+    attribute = context.get_attribute("dim")
+    dim = 0 if attribute is None else attribute.i
     try:
-        shapes = infer_shapes(inputs, outputs, [_shape_of(type_) for type_ in types])
+        shapes = infer_shapes(inputs, outputs, [_shape_of(type_) for type_ in types], dim)
     except ValueError as error:
         raise onnx.shape_inference.InferenceError(f"{op_type}: {error}") from error
     element_types = {
         f.type: t.tensor_type.elem_type for f, t in zip(inputs, types, strict=True) if t is not None
     }
+    element_types["P"] = onnx.TensorProto.INT64
     for i in range(context.get_num_outputs()):
         element_type = element_types.get(outputs[i].type, onnx.TensorProto.UNDEFINED)
         context.set_output_type(i, onnx.helper.make_tensor_type_proto(element_type, shapes[i]))

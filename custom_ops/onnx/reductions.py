@@ -10,9 +10,9 @@ from __future__ import annotations
 
 REDUCES = ("Sum", "Mean", "Max", "Min", "Mul")
 
-_SCATTER = {"Sum": "add", "Mean": "add", "Max": "max", "Min": "min", "Mul": "mul"}
+SCATTER_BY = {"Sum": "add", "Mean": "add", "Max": "max", "Min": "min", "Mul": "mul"}
 _COMBINE = {"Sum": "Add", "Mean": "Add", "Max": "Max", "Min": "Min", "Mul": "Mul"}
-_IDENTITY = {"Sum": "0.0", "Mean": "0.0", "Max": "-inf", "Min": "inf", "Mul": "1.0"}
+IDENTITY = {"Sum": "0.0", "Mean": "0.0", "Max": "-inf", "Min": "inf", "Mul": "1.0"}
 
 # rowptr [N + 1], num_edges [1] -> row [E], for each edge the number of rows that end at or before it. `nothing` is 0; a
 # rowptr that does not start at 0, decreases or ends elsewhere than at the last edge fails there, by reading zero[1].
@@ -121,7 +121,7 @@ def reduce_terms(reduce: str, with_self: bool = False) -> str:
     It goes on from :data:`ROW_OF_EDGE` and :data:`COLUMN_SHAPES`. An empty row gives 0, for Mul 1.
     """
     scattered = "over_edges" if with_self else "reduced"
-    text = _SCATTER_TERMS.format(identity=_IDENTITY[reduce], scatter=_SCATTER[reduce], reduced=scattered)
+    text = _SCATTER_TERMS.format(identity=IDENTITY[reduce], scatter=SCATTER_BY[reduce], reduced=scattered)
     if with_self:
         text += f"    reduced = {_COMBINE[reduce]} (over_edges, self_terms)\n"
     if reduce in ("Sum", "Mul"):

@@ -15,6 +15,7 @@ from onnxscript.onnx_types import TensorType
 import geocompile.custom_ops.operators  # noqa: F401  (defines torch.ops.geocompile)
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
+from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION
 
@@ -31,6 +32,8 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.segment_reduce.default: _segment_reduce,
         ops.gather_segment_reduce.default: _gather_segment_reduce,
         ops.gcn_norm.default: _gcn_norm,
+        ops.scatter.default: _scatter,
+        ops.scatter_arg.default: _scatter_arg,
     }
 
 
@@ -76,6 +79,28 @@ def _gcn_norm(
     operator = getattr(_geocompile, norm_variants.op_type_of(weight is not None))
     inputs = _given(rowptr, col, like, weight)
     return operator(*inputs, fill_value=float(fill_value), add_self_loops=int(add_self_loops))
+
+
+def _scatter(src: TensorType, index: TensorType, like: TensorType, dim: int = 0, reduce: str = "sum") -> Any:
+    operator = getattr(_geocompile, scatter_variants.op_type_of(reduce))
+    return operator(src, index, like, dim=_float_dim("scatter", src, dim))
+
+
+def _scatter_arg(
+    src: TensorType, index: TensorType, like: TensorType, dim: int = 0, reduce: str = "max"
+) -> Any:
+    operator = getattr(_geocompile, scatter_variants.op_type_of(reduce, with_arg=True))
+    return operator(src, index, like, dim=_float_dim("scatter_arg", src, dim))
+
+
+def _float_dim(name: str, src: TensorType, dim: int) -> int:
+    """`dim` counted from the front, for values that the operators in ONNX take."""
+    if src.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64):
+        raise ValueError(
+            f"geocompile.{name}: in ONNX 'src' must be a float tensor, got {src.dtype}; convert it with .double(), "
+            "which holds integers up to 2^53 exactly, and the result back"
+        )
+    return dim % len(src.shape)
 
 
 def _require_exact(fill_value: float, like: TensorType) -> None:

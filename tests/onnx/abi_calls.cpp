@@ -78,6 +78,12 @@ OrtStatus* infer(const OrtCustomOp*, OrtShapeInferContext* context) {
   CALL(GetDimensions, info, sizes, 2)
   CALL(GetSymbolicDimensions, info, names, 2)
   REQUIRE(sizes[1] == 3 && std::strcmp(names[0], "rows") == 0)
+  const OrtOpAttr* attribute = nullptr;
+  int64_t beta = 0;
+  size_t length = 0;
+  CALL(ShapeInferContext_GetAttribute, context, "beta", &attribute)
+  CALL(ReadOpAttr, attribute, ORT_OP_ATTR_INT, &beta, sizeof(beta), &length)
+  REQUIRE(beta == -7)
   OrtTensorTypeAndShapeInfo* result = nullptr;
   const int64_t result_sizes[] = {-1, 3};
   const char* result_names[] = {"rows", ""};

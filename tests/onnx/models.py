@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from geocompile.custom_ops import onnx as operators
 from geocompile.custom_ops.libraries import ort_library
-from geocompile.custom_ops.onnx import gather_segment_reduce, gcn_norm, segment_reduce
+from geocompile.custom_ops.onnx import gather_segment_reduce, gcn_norm, scatter, segment_reduce
 from tests.operators.cases import Case
 
 
@@ -31,7 +31,7 @@ def call_of(case: Case) -> Call:
     """The op type names the variant: which optional arguments are there, and the reduction."""
     arguments = dict(case.arguments)
     reduce = arguments.pop("reduce", None)
-    attributes = {k: arguments.pop(k) for k in ("fill_value", "add_self_loops") if k in arguments}
+    attributes = {k: arguments.pop(k) for k in ("fill_value", "add_self_loops", "dim") if k in arguments}
     given = {name: array is not None for name, array in arguments.items()}
     op_type = {
         "csr_from_coo": lambda: "CsrFromCoo" if given["other"] else "CsrFromIndex",
@@ -41,6 +41,8 @@ def call_of(case: Case) -> Call:
             reduce, given["weight"], given["self_weight"]
         ),
         "gcn_norm": lambda: gcn_norm.op_type_of(given["weight"]),
+        "scatter": lambda: scatter.op_type_of(reduce),
+        "scatter_arg": lambda: scatter.op_type_of(reduce, with_arg=True),
     }[case.operator]()
     return Call(op_type, [a for a in arguments.values() if a is not None], attributes)
 
@@ -52,6 +54,7 @@ def model_of(call: Call, with_function: bool = True) -> onnx.ModelProto:
         f.type: _onnx_type(a)
         for f, a in reversed(list(zip(operator.formal_inputs, call.inputs, strict=True)))
     }
+    types["P"] = onnx.TensorProto.INT64
     inputs = [
         helper.make_tensor_value_info(
             f.name, _passable(_onnx_type(a)), [_dimension(f.name, f.dims, d) for d in range(a.ndim)]
@@ -157,5 +160,5 @@ def _attributes(call: Call) -> dict[str, Any]:
 
 def _dimension(name: str, dims: tuple[str, ...], d: int) -> str:
     """Equal names for sizes that the signature says are equal."""
-    fixed = d < len(dims) and dims[d] != "..."
+    fixed = d < len(dims) and dims[d] != "..." and " at " not in dims[d]
     return f"num_{dims[d]}" if fixed else f"{name}_dim{d}"

@@ -10,7 +10,8 @@
 namespace geocompile::ort_binding {
 
 // An input or output, as in the Python schemas: formals of one type letter share a dtype ('T' values, 'I' indices,
-// 'L' anything), 'P' is int64, dims are letters of sizes: "N", "N + 1", or "..." for any number of trailing dimensions.
+// 'L' anything; 'P', places, is int64). dims are letters of sizes, "N" or "N + 1", then "..." for any number of other
+// dimensions; "N at dim" stands among those, where the attribute dim says.
 struct Formal {
   const char* name;
   char type;

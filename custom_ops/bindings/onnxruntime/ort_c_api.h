@@ -28,6 +28,7 @@ typedef struct OrtEnv OrtEnv;
 typedef struct OrtKernelContext OrtKernelContext;
 typedef struct OrtKernelInfo OrtKernelInfo;
 typedef struct OrtMemoryInfo OrtMemoryInfo;
+typedef struct OrtOpAttr OrtOpAttr;
 typedef struct OrtRunOptions OrtRunOptions;
 typedef struct OrtSession OrtSession;
 typedef struct OrtSessionOptions OrtSessionOptions;
@@ -41,6 +42,7 @@ typedef enum OrtErrorCode { ORT_OK = 0, ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 }
 typedef enum OrtLoggingLevel { ORT_LOGGING_LEVEL_WARNING = 2, ORT_LOGGING_LEVEL_ERROR = 3 } OrtLoggingLevel;
 typedef enum OrtAllocatorType { OrtDeviceAllocator = 0, OrtArenaAllocator = 1 } OrtAllocatorType;
 typedef enum OrtMemType { OrtMemTypeCPUInput = -2, OrtMemTypeDefault = 0 } OrtMemType;
+typedef enum OrtOpAttrType { ORT_OP_ATTR_UNDEFINED = 0, ORT_OP_ATTR_INT = 1 } OrtOpAttrType;
 typedef enum ONNXTensorElementDataType {
   ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED = 0,
   ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT = 1,
@@ -137,11 +139,14 @@ typedef struct OrtApi {
   ORT_FUNCTION(ShapeInferContext_GetInputCount, const OrtShapeInferContext* context, size_t* out);  // 267
   ORT_FUNCTION(ShapeInferContext_GetInputTypeShape, const OrtShapeInferContext* context, size_t index,
                OrtTensorTypeAndShapeInfo** out);  // 268; stays the context's
-  ORT_SKIP(269, 270);
+  ORT_FUNCTION(ShapeInferContext_GetAttribute, const OrtShapeInferContext* context, const char* name,
+               const OrtOpAttr** out);  // 269; stays the context's
   ORT_FUNCTION(ShapeInferContext_SetOutputTypeShape, const OrtShapeInferContext* context, size_t index,
                const OrtTensorTypeAndShapeInfo* info);                                                     // 270
   ORT_FUNCTION(SetSymbolicDimensions, OrtTensorTypeAndShapeInfo* info, const char* names[], size_t rank);  // 271
-  ORT_SKIP(272, 274);
+  ORT_FUNCTION(ReadOpAttr, const OrtOpAttr* attribute, OrtOpAttrType type, void* data, size_t length,
+               size_t* out);  // 272; lengths in bytes
+  ORT_SKIP(273, 274);
   ORT_FUNCTION(KernelContext_ParallelFor, const OrtKernelContext* context, void (*body)(void*, size_t), size_t total,
                size_t num_batches, void* data);  // 274
   ORT_SKIP(275, 278);

@@ -30,14 +30,13 @@ void scatter(const Call& call, Reduce reduce, bool with_arg) {
   cpu::scatter(args, workspace.data(), threads);
 }
 
-// The output's shape depends on an attribute, which the signatures do not say: it is told when the node runs.
 OpType type_of(const char* name, Reduce reduce, bool with_arg) {
   OpType type{std::string("Scatter") + name + (with_arg ? "Arg" : ""),
-              {{"src", 'T', {"..."}}, {"index", 'I', {"..."}}, {"like", 'L', {"N", "..."}}},
-              {{"out", 'T', {"?"}}},
+              {{"src", 'T', {"E at dim", "..."}}, {"index", 'I', {"..."}}, {"like", 'L', {"N", "..."}}},
+              {{"out", 'T', {"N at dim", "..."}}},
               {{"dim", true, 0.0}},
               [=](const Call& call) { scatter(call, reduce, with_arg); }};
-  if (with_arg) type.outputs.push_back({"arg", 'P', {"?"}});
+  if (with_arg) type.outputs.push_back({"arg", 'P', {"N at dim", "..."}});
   return type;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -7,6 +8,7 @@ namespace geocompile::ort_binding {
 namespace {
 
 constexpr const char kNext[] = " + 1";
+constexpr const char kAtDim[] = " at dim";
 
 // A number, a symbolic name, or (neither) unknown.
 struct Size {
@@ -23,8 +25,19 @@ struct TypeAndShape {
   Shape shape;
 };
 
-bool ends_with_next(const std::string& text) {
-  return text.size() >= 4 && text.compare(text.size() - 4, 4, kNext) == 0;
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+bool ends_with_next(const std::string& text) { return ends_with(text, kNext); }
+
+// Whether the first size of a formal stands where the attribute dim says.
+bool at_dim(const Formal& formal) { return ends_with(formal.dims.front(), kAtDim); }
+
+std::string letter_of(std::string dim) {
+  for (const std::string end : {kNext, kAtDim})
+    if (ends_with(dim, end)) dim.resize(dim.size() - end.size());
+  return dim;
 }
 
 Size plus_one(const Size& size) {
@@ -52,13 +65,35 @@ TypeAndShape input_of(const OrtApi& api, const OrtShapeInferContext* context, si
   return input;
 }
 
+// The node's attribute `dim`, for an op type that has one.
+int64_t dim_of(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context) {
+  int64_t dim = 0;
+  for (const Attribute& attribute : type.attributes) {
+    if (std::string(attribute.name) != "dim") continue;
+    const OrtOpAttr* given = nullptr;
+    size_t size = 0;
+    OrtStatus* status = api.ShapeInferContext_GetAttribute(context, "dim", &given);
+    if (!status) status = api.ReadOpAttr(given, ORT_OP_ATTR_INT, &dim, sizeof(dim), &size);
+    if (status) api.ReleaseStatus(status);  // not written on the node: its default value
+  }
+  return dim;
+}
+
 // What the inputs say about the letters of a signature.
 class Letters {
  public:
+  explicit Letters(int64_t dim) : dim_(dim) { types_['P'] = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64; }
+
   void bind(const Formal& formal, const TypeAndShape& input) {
     types_.emplace(formal.type, input.type);
-    bind_tail(formal, input.shape);
-    bind_sizes(formal, input.shape);
+    Shape shape = input.shape;
+    if (at_dim(formal)) {
+      const size_t place = place_of_dim(shape.size());
+      if (place >= shape.size()) return;  // refused when the node runs
+      std::rotate(shape.begin(), shape.begin() + place, shape.begin() + place + 1);
+    }
+    bind_tail(formal, shape);
+    bind_sizes(formal, shape);
   }
 
   // Nothing, if a part of the shape is not known: the C API has no way to say so of a single size.
@@ -66,17 +101,19 @@ class Letters {
     TypeAndShape output{types_[formal.type], {}};
     for (std::string dim : formal.dims) {
       if (dim == "...") {
-        const auto tail = tails_.find(formal.type);
+        const auto tail = tails_.find(formal.type == 'P' ? 'T' : formal.type);  // places have the shape of values
         if (tail == tails_.end()) return std::nullopt;
         output.shape.insert(output.shape.end(), tail->second.begin(), tail->second.end());
       } else {
         const bool next = ends_with_next(dim);
-        const Size& size = sizes_[next ? dim.substr(0, dim.size() - 4) : dim];
+        const Size& size = sizes_[letter_of(dim)];
         output.shape.push_back(next ? plus_one(size) : size);
       }
     }
     for (const Size& size : output.shape)
       if (!size.known()) return std::nullopt;
+    Shape& shape = output.shape;
+    if (at_dim(formal)) std::rotate(shape.begin(), shape.begin() + 1, shape.begin() + place_of_dim(shape.size()) + 1);
     return output;
   }
 
@@ -86,10 +123,14 @@ class Letters {
       std::string dim = formal.dims[d];
       if (dim == "...") return;
       const bool next = ends_with_next(dim);
-      Size& size = sizes_[next ? dim.substr(0, dim.size() - 4) : dim];
+      Size& size = sizes_[letter_of(dim)];
       const Size seen = next ? minus_one(shape[d]) : shape[d];
       if (seen.value >= 0 || !size.known()) size = seen;
     }
+  }
+
+  size_t place_of_dim(size_t rank) const {
+    return static_cast<size_t>(dim_ < 0 ? dim_ + static_cast<int64_t>(rank) : dim_);
   }
 
   void bind_tail(const Formal& formal, const Shape& shape) {
@@ -99,6 +140,7 @@ class Letters {
       tails_.emplace(formal.type, Shape(shape.begin() + fixed, shape.end()));
   }
 
+  int64_t dim_;
   std::map<char, ONNXTensorElementDataType> types_;
   std::map<std::string, Size> sizes_;
   std::map<char, Shape> tails_;
@@ -127,7 +169,7 @@ void set_output(const OrtApi& api, const OrtShapeInferContext* context, size_t i
 void infer_shapes(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context) {
   size_t num_inputs = 0;
   check(api, api.ShapeInferContext_GetInputCount(context, &num_inputs));
-  Letters letters;
+  Letters letters(dim_of(api, type, context));
   for (size_t i = 0; i < num_inputs && i < type.inputs.size(); ++i)
     letters.bind(type.inputs[i], input_of(api, context, i));
   for (size_t i = 0; i < type.outputs.size(); ++i)

@@ -10,7 +10,7 @@ from tests.operators.cases.case import REDUCTIONS, Case, values
 # shape of src, the dimension reduced, the number of rows
 SHAPES: dict[str, tuple[tuple[int, ...], int, int]] = {
     "vector": ((40,), 0, 9),
-    "rows": ((40, 5), 0, 9),
+    "random": ((40, 5), 0, 9),
     "columns": ((3, 40), 1, 9),
     "middle": ((2, 20, 3), 1, 7),
     "last-of-three": ((2, 2, 20), 2, 7),
@@ -37,7 +37,7 @@ def cases() -> Iterator[Case]:
 
 
 def _special(reduce: str) -> Iterator[Case]:
-    narrow = _arguments("rows", False, reduce, np.int32)
+    narrow = _arguments("random", False, reduce, np.int32)
     single = {**narrow, "src": narrow["src"].astype(np.float32)}
     yield Case("scatter", f"{reduce}-int32-index-float32", single)
     nan, inf = np.nan, np.inf
@@ -81,7 +81,7 @@ def integer_cases() -> Iterator[Case]:
 
 
 def refused() -> Iterator[Case]:
-    rows, full = _arguments("rows", False, "sum"), _arguments("rows", True, "sum")
+    rows, full = _arguments("random", False, "sum"), _arguments("random", True, "sum")
     src, index = rows["src"], rows["index"]
     negative, large, large_in_full = index.copy(), index.copy(), full["index"].copy()
     negative[5], large[7], large_in_full[1, 2] = -1, 9, 9
@@ -107,7 +107,7 @@ def refused() -> Iterator[Case]:
     yield case("small-dim", wrong, "'dim' must be between -2 and 1", dim=-3)
     yield case("unknown-reduction", wrong, "reduce must be 'sum'", reduce="median")
     arg = {**rows, "reduce": "max"}
-    yield Case("scatter_arg", "sum", rows, (wrong, "reduce must be 'max' or 'min'"))
+    yield Case("scatter_arg", "unknown-reduction", rows, (wrong, "reduce must be 'max' or 'min'"))
     yield Case("scatter_arg", "large-index", {**arg, "index": large}, (outside, "'index'[7] is 9"))
     message = "'index'[7] is 9, the valid range is 0 to 8"
     yield Case("scatter_arg", "large-full-index", {**arg, "index": large_in_full}, (outside, message))
