@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from geocompile.capture import capture
 from geocompile.cli.outcome import Outcome, reported
-from geocompile.errors import VerificationError
+from geocompile.errors import CaptureError, VerificationError
 from geocompile.examples import normalize_examples
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes import PASSES, run_passes
@@ -27,6 +27,7 @@ from geocompile.verification.bisection.layers import run_layers
 from geocompile.verification.bisection.nodes import computed_tensors, layer_of, nodes_by_name, stored_tensors
 from geocompile.verification.bisection.parts import frontier, with_outputs
 from geocompile.verification.bisection.passing import first_changed
+from geocompile.verification.bisection.showing import show
 from geocompile.verification.bisection.source import write_source
 from geocompile.verification.bisection.values import NodeValues
 from geocompile.verification.fault import Fault
@@ -201,6 +202,34 @@ def test_a_value_is_like_a_node_only_within_the_bound_everywhere() -> None:
         assert not values.is_like(name, other)
         other[index] = np.nan
         assert not values.is_like(name, other)
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "said"),
+    [
+        (np.float32([1, 2.0000001]), 0, "within the bound"),
+        (np.float32([1, 2.5]), 1, "gives 2.5 at [1], expected 2: distance 0.5, allowed 0.001"),
+        (np.float32([1, np.nan]), 1, "gives nan at [1]"),
+        (np.float32([1]), 1, "gives shape [1], expected [2]"),
+        (np.float64([1, 2]), 1, "gives float64, expected float32"),
+        (CaptureError("no capture"), 2, "cannot be told: no capture"),
+        (ImportError("no runtime"), 2, "cannot be told: no runtime"),
+        (RuntimeError("out of luck"), 2, "fails: RuntimeError: out of luck"),
+    ],
+)
+def test_a_script_says_what_it_finds(
+    value: Any, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compute() -> list[Any]:
+        if isinstance(value, Exception):
+            raise value
+        return [np.float32([1, 2]), value]
+
+    expected, bound = torch.tensor([1.0, 2.0]).double(), torch.tensor(1e-3)
+    assert show(compute, expected, bound, "float32", "onnx") == code
+    assert said in capsys.readouterr().out
+    if type(value) is RuntimeError:
+        assert show(compute, expected, bound, "float32", "onnx", raises=True) == 1
 
 
 def test_the_command_line_tells_the_fault_and_where_the_report_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,6 +111,7 @@ def _text(demand: Demand, piece: Piece, source: Source) -> str:
         data=DATA,
         onnx=fault.stage == "exporter" and fault.target.startswith("onnx"),
         raises=demand.raises,
+        dtype=demand.values.eager(piece.output.name).dtype,
         who=_plain(_who(fault)),
         uses_math="math." in code,
         uses_operator="operator." in code,
@@ -153,7 +154,8 @@ def _shows(folder: Path, demand: Demand, piece: Piece) -> bool:
         with contextlib.redirect_stdout(said):
             scope: dict[str, Any] = runpy.run_path(str(folder / SCRIPT))
             expected, bound = scope["tensors"]["expected"], scope["tensors"]["bound"]
-            code = showing.show(scope["compute"], expected, bound, "it", demand.raises)
+            dtype = str(demand.values.eager(piece.output.name).dtype)
+            code = showing.show(scope["compute"], expected, bound, dtype, "it", demand.raises)
             if code == showing.SHOWN and demand.fault.target.startswith("onnx"):
                 _keep_onnx(folder, demand, piece, scope)
     except Exception:  # a piece that cannot stand alone raises anything; then it shows nothing

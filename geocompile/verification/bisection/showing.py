@@ -77,6 +77,7 @@ def show(
     compute: Callable[[], list[Array]],
     expected: torch.Tensor,
     bound: torch.Tensor,
+    dtype: str,
     who: str,
     raises: bool = False,
 ) -> int:
@@ -84,8 +85,9 @@ def show(
 
     Args:
         compute: Gives the value, once or several times.
-        expected: What it should be.
+        expected: What it should be, in float64 where it is a float.
         bound: The allowed distance, in a shape that broadcasts to `expected`.
+        dtype: The type that it should have, as numpy calls it.
         who: What computes it, for the text.
         raises: Whether the fault is that it cannot be computed at all.
 
@@ -101,8 +103,9 @@ def show(
     except Exception as error:  # exporters and runtimes raise anything; it may be the fault that is shown
         print(f"{who} fails: {type(error).__name__}: {error}")
         return SHOWN if raises else UNDECIDED
-    wrong = [text for value in values if (text := _difference(value, expected.numpy(), bound.numpy(), who))]
-    print(wrong[0] if wrong else f"{who} gives what is expected, within the bound")
+    found = (_difference(value, expected.numpy(), bound.numpy(), dtype) for value in values)
+    wrong = [text for text in found if text]
+    print(f"{who} gives {wrong[0]}" if wrong else f"{who} gives what is expected, within the bound")
     return SHOWN if wrong else MENDED
 
 
@@ -110,10 +113,12 @@ def _captured(part: torch.nn.Module, inputs: Tensors, dynamic: Dynamic) -> Captu
     return capture(part.eval(), [Example(dict(inputs))], dynamic=dynamic)
 
 
-def _difference(value: Array, expected: Array, bound: Array, who: str) -> str:
+def _difference(value: Array, expected: Array, bound: Array, dtype: str) -> str:
     """How the value differs at the worst element; empty where it is within the bound everywhere."""
     if value.shape != expected.shape:
-        return f"{who} gives shape {list(value.shape)}, expected {list(expected.shape)}"
+        return f"shape {list(value.shape)}, expected {list(expected.shape)}"
+    if str(value.dtype) != dtype:
+        return f"{value.dtype}, expected {dtype}"
     if value.size == 0:
         return ""
     left, right = value.astype(np.float64), expected.astype(np.float64)
@@ -126,6 +131,6 @@ def _difference(value: Array, expected: Array, bound: Array, who: str) -> str:
         return ""
     index = [int(k) for k in worst]
     return (
-        f"element {index}: {who} gives {left[worst]:.9g}, expected {right[worst]:.9g}; "
+        f"{left[worst]:.9g} at {index}, expected {right[worst]:.9g}: "
         f"distance {distance[worst]:.3g}, allowed {allowed[worst]:.3g}"
     )
