@@ -15,12 +15,27 @@ if TYPE_CHECKING:
     from geocompile.custom_ops.operators import (
         batch_ptr,
         csr_from_coo,
+        gat_aggregate,
+        gat_coefficients,
         gather_segment_reduce,
         segment_reduce,
+        segment_softmax,
     )
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+    from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 
-__all__ = ["batch_ptr", "csr_from_coo", "gather_segment_reduce", "gcn_norm", "segment_reduce"]
+__all__ = [
+    "batch_ptr",
+    "csr_from_coo",
+    "gat_aggregate",
+    "gat_coefficients",
+    "gather_segment_reduce",
+    "gcn_norm",
+    "scatter",
+    "scatter_arg",
+    "segment_reduce",
+    "segment_softmax",
+]
 
 
 def __getattr__(name: str) -> Any:

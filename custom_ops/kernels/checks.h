@@ -17,4 +17,16 @@ void check_edge_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& 
 void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const TensorInfo& like,
                     const std::optional<TensorInfo>& weight);
 
+void check_segment_softmax(const TensorInfo& src, const TensorInfo& rowptr, const std::optional<TensorInfo>& perm);
+
+// What the scores of GAT are made of.
+struct GatInfo {
+  TensorInfo rowptr, col, source, target;
+  std::optional<TensorInfo> edge, self_edge;
+  bool self_loops;
+};
+
+void check_gat_scores(const char* op, const GatInfo& in);
+void check_gat_aggregate(const TensorInfo& x, const GatInfo& in);
+
 }  // namespace geocompile

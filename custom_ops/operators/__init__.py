@@ -1,7 +1,21 @@
 """Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
+from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 from geocompile.custom_ops.operators.segment import gather_segment_reduce, segment_reduce
+from geocompile.custom_ops.operators.segment_softmax import segment_softmax
 
-__all__ = ["batch_ptr", "csr_from_coo", "gather_segment_reduce", "gcn_norm", "segment_reduce"]
+__all__ = [
+    "batch_ptr",
+    "csr_from_coo",
+    "gat_aggregate",
+    "gat_coefficients",
+    "gather_segment_reduce",
+    "gcn_norm",
+    "scatter",
+    "scatter_arg",
+    "segment_reduce",
+    "segment_softmax",
+]

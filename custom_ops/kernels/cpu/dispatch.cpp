@@ -1,46 +1,64 @@
 // Picks, once, the widest instruction set that this processor has among those the kernels were compiled for.
+#include "../gat.h"
 #include "../gather_segment_reduce.h"
+#include "../segment_softmax.h"
 
-#define GEOCOMPILE_DECLARE(isa)                                                                           \
-  namespace isa {                                                                                         \
-  size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args);                                \
-  void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel); \
-  void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel);                        \
-  void edge_dot(const EdgeDot& args, const Parallel& parallel);                                           \
+// Every kernel that is compiled per instruction set: what it returns, its name, parameters and arguments.
+#define GEOCOMPILE_KERNELS(DO)                                                                                  \
+  DO(size_t, gather_segment_reduce_workspace, (const GatherSegmentReduce& args), (args))                        \
+  DO(void, gather_segment_reduce, (const GatherSegmentReduce& args, void* workspace, const Parallel& parallel), \
+     (args, workspace, parallel))                                                                               \
+  DO(void, gather_segment_arg, (const GatherSegmentArg& args, const Parallel& parallel), (args, parallel))      \
+  DO(void, edge_dot, (const EdgeDot& args, const Parallel& parallel), (args, parallel))                         \
+  DO(size_t, segment_softmax_workspace, (const SegmentSoftmax& args), (args))                                   \
+  DO(void, segment_softmax, (const SegmentSoftmax& args, void* workspace, const Parallel& parallel),            \
+     (args, workspace, parallel))                                                                               \
+  DO(size_t, gat_coefficients_workspace, (const GatCoefficients& args), (args))                                 \
+  DO(void, gat_coefficients, (const GatCoefficients& args, void* workspace, const Parallel& parallel),          \
+     (args, workspace, parallel))                                                                               \
+  DO(size_t, gat_aggregate_workspace, (const GatAggregate& args), (args))                                       \
+  DO(void, gat_aggregate, (const GatAggregate& args, void* workspace, const Parallel& parallel),                \
+     (args, workspace, parallel))
+
+#define GEOCOMPILE_FIELD(result, name, parameters, arguments) result(*name) parameters;
+#define GEOCOMPILE_DECLARE(result, name, parameters, arguments) result name parameters;
+#define GEOCOMPILE_ADDRESS(result, name, parameters, arguments) &name,
+#define GEOCOMPILE_FORWARD(result, name, parameters, arguments) \
+  result name parameters { return table().name arguments; }
+
+#define GEOCOMPILE_INSTRUCTION_SET(isa)                                            \
+  namespace isa {                                                                  \
+  GEOCOMPILE_KERNELS(GEOCOMPILE_DECLARE)                                           \
+  static Table kernels() { return Table{GEOCOMPILE_KERNELS(GEOCOMPILE_ADDRESS)}; } \
   }
-
-#define GEOCOMPILE_TABLE(isa) \
-  Table { isa::gather_segment_reduce_workspace, isa::gather_segment_reduce, isa::gather_segment_arg, isa::edge_dot }
 
 namespace geocompile::cpu {
 
-GEOCOMPILE_DECLARE(generic)
+struct Table {
+  GEOCOMPILE_KERNELS(GEOCOMPILE_FIELD)
+};
+
+GEOCOMPILE_INSTRUCTION_SET(generic)
 #ifdef GEOCOMPILE_X86
-GEOCOMPILE_DECLARE(avx2)
-GEOCOMPILE_DECLARE(avx512)
+GEOCOMPILE_INSTRUCTION_SET(avx2)
+GEOCOMPILE_INSTRUCTION_SET(avx512)
 #endif
 
 namespace {
 
-struct Table {
-  decltype(&generic::gather_segment_reduce_workspace) workspace;
-  decltype(&generic::gather_segment_reduce) gather_segment_reduce;
-  decltype(&generic::gather_segment_arg) gather_segment_arg;
-  decltype(&generic::edge_dot) edge_dot;
-};
-
 Table pick() {
 #ifdef GEOCOMPILE_X86
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-                    __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c") &&
+                        __builtin_cpu_supports("fma") && __builtin_cpu_supports("lzcnt") &&
+                        __builtin_cpu_supports("movbe");
+  if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return GEOCOMPILE_TABLE(avx512);
-  if (avx2) return GEOCOMPILE_TABLE(avx2);
+    return avx512::kernels();
+  if (has_avx2) return avx2::kernels();
 #endif
-  return GEOCOMPILE_TABLE(generic);
+  return generic::kernels();
 }
 
 const Table& table() {
@@ -50,16 +68,6 @@ const Table& table() {
 
 }  // namespace
 
-size_t gather_segment_reduce_workspace(const GatherSegmentReduce& args) { return table().workspace(args); }
-
-void gather_segment_reduce(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
-  table().gather_segment_reduce(args, workspace, parallel);
-}
-
-void gather_segment_arg(const GatherSegmentArg& args, const Parallel& parallel) {
-  table().gather_segment_arg(args, parallel);
-}
-
-void edge_dot(const EdgeDot& args, const Parallel& parallel) { table().edge_dot(args, parallel); }
+GEOCOMPILE_KERNELS(GEOCOMPILE_FORWARD)
 
 }  // namespace geocompile::cpu
