@@ -15,13 +15,11 @@ from geocompile.cli import tables
 from geocompile.cli.op_counts import count_operators
 from geocompile.cli.options import BundleArgument, DebugOption, JsonOption
 from geocompile.cli.outcome import Outcome, reported
-from geocompile.cli.report_tables import draw_report
-from geocompile.report import REPORT_NAME, ReportData, describe_range, read_report
-from geocompile.verification.report_json import encode
 
 if TYPE_CHECKING:
     from geocompile.bundle import Bundle
     from geocompile.manifest import Engine
+    from geocompile.report import ReportData
 
 EPILOG = """Examples:
 
@@ -45,6 +43,8 @@ def inspect_bundle(
     It is what report.html in the bundle shows. Every file's hash is checked on the way; no engine is opened, and
     neither torch nor onnxruntime is needed.
     """
+    from geocompile.cli.report_tables import draw_report
+
     opened = geocompile.load(bundle)
     report = _report(opened)
     content = describe(opened) | _report_json(report)
@@ -91,11 +91,15 @@ def _engine(folder: Path, engine: Engine, bundle: Bundle) -> dict[str, Any]:
 
 def _report(bundle: Bundle) -> ReportData | None:
     """The report's data where the manifest vouches for them."""
+    from geocompile.report import REPORT_NAME, read_report
+
     return read_report(bundle.path) if REPORT_NAME in bundle.manifest.files else None
 
 
 def _report_json(report: ReportData | None) -> dict[str, Any]:
     """The model and the measurement; `report.json` in the bundle has all the rest."""
+    from geocompile.verification.report_json import encode
+
     parts = {"layers": report and report.model, "measurement": report and report.measurement}
     return {name: None if part is None else encode(asdict(part)) for name, part in parts.items()}
 
@@ -119,6 +123,8 @@ def draw(console: Console, content: dict[str, Any], bundle: Bundle, passes: bool
 
 
 def _draw_tensors(console: Console, bundle: Bundle) -> None:
+    from geocompile.report import describe_range
+
     rows = tables.table("tensor", "type", "meaning")
     for spec in bundle.manifest.inputs:
         rows.add_row(

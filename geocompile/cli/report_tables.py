@@ -118,9 +118,11 @@ def _draw_passes(console: Console, manifest: Manifest, data: ReportData) -> None
             line = Text.from_markup(f"{escape(name):<28}{change.count:>4}x {escape(change.what)}{where}")
             line.truncate(console.width, overflow="ellipsis")
             console.print(line)
+        if step.changed and not step.changes:
+            console.print(f"{escape(step.name)} ({step.changed})", highlight=False)
         if len(step.changes) > MAX_CHANGES:
             console.print(f"{'':<28}[dim]and {len(step.changes) - MAX_CHANGES} other kinds of change[/]")
-    idle = ", ".join(step.name for step in passes if not step.changes)
+    idle = ", ".join(step.name for step in passes if step.is_idle)
     if idle:
         console.print(f"[dim]without effect: {escape(idle)}[/]", highlight=False)
 

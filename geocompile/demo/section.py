@@ -24,7 +24,7 @@ def digits_section(classifiers: dict[str, Callable[..., Tensor]], test: Sequence
     wrong = sum(figure.good is False for figure in figures)
     mistakes = f" The first {wrong} it gets wrong." if wrong else ""
     text = (
-        "Held-out digits as the model sees them: a node per inked pixel, darker where there is more ink, an edge "
+        "Held-out digits as the model sees them: a node per inked pixel, fuller where there is more ink, an edge "
         f"between neighbours; the model was never trained on them.{mistakes} Below each is the digit that eager and "
         "every engine saw, and the probability that it gave to it."
     )

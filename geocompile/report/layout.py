@@ -8,10 +8,11 @@ with order and distance kept (an isotonic regression per row).
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 ROW_GAP, COLUMN_GAP, MARGIN = 30.0, 22.0, 8.0
 ORDER_SWEEPS, PLACE_SWEEPS = 6, 9
-POINT_WIDTH = 8.0  # the room that a line takes where it crosses a row
+POINT_WIDTH, LINE_GAP = 2.0, 7.0  # the room that a line takes where it crosses a row, and between two of them
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def _columns(rows: list[list[int]], links: set[tuple[int, int]], widths: list[fl
     for sweep in range(PLACE_SWEEPS):  # the last one leads downwards: a chain hangs straight
         side = above if sweep % 2 == 0 else below
         for row in rows if sweep % 2 == 0 else reversed(rows):
-            wanted = [_mean([x[near] for near in side[box]], default=x[box]) for box in row]
+            wanted = [
+                _mean([x[near] for near in _boxes_first(side[box], widths)], default=x[box]) for box in row
+            ]
             offsets = _offsets(row, widths)
             level = _isotonic([want - offset for want, offset in zip(wanted, offsets, strict=True)])
             for box, value, offset in zip(row, level, offsets, strict=True):
@@ -123,12 +126,18 @@ def _columns(rows: list[list[int]], links: set[tuple[int, int]], widths: list[fl
     return x
 
 
+def _boxes_first(near: list[int], widths: list[float]) -> list[int]:
+    """The boxes among neighbours, where there are any: a chain of boxes stays straight beside the lines around it."""
+    return [box for box in near if widths[box] != POINT_WIDTH] or near
+
+
 def _offsets(row: list[int], widths: list[float]) -> list[float]:
     """The centres of a row that is packed from the left."""
-    offsets, left = [], 0.0
-    for box in row:
-        offsets.append(left + widths[box] / 2)
-        left += widths[box] + COLUMN_GAP
+    offsets = [widths[row[0]] / 2]
+    for before, box in pairwise(row):
+        lines = widths[before] == widths[box] == POINT_WIDTH
+        gap = LINE_GAP if lines else COLUMN_GAP
+        offsets.append(offsets[-1] + widths[before] / 2 + gap + widths[box] / 2)
     return offsets
 
 

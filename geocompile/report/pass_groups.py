@@ -38,6 +38,11 @@ class PassSummary:
     changed: int
     changes: tuple[Change, ...]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it found nothing to do or to say."""
+        return not self.changed and not self.changes
+
 
 def summarize_passes(
     passes: Iterable[Mapping[str, Any]], layer_of: Mapping[str, str] | None = None

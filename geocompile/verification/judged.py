@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from geocompile.verification import bounds
 from geocompile.verification.compare import compare
 from geocompile.verification.inputs import Array, symbolic_sizes
-from geocompile.verification.picture import picture_of
+from geocompile.verification.picturing import picture_of
 from geocompile.verification.reference import Reference, Truth
 from geocompile.verification.report import GraphInfo, OutputCheck, first_line
 from geocompile.verification.suite import Graph

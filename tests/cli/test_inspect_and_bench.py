@@ -1,14 +1,20 @@
 """`geocompile inspect` and `geocompile bench` on a bundle written by hand."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geocompile.bundle import load
+from geocompile.bundle.integrity import file_record
 from geocompile.cli.op_counts import count_operators
+from geocompile.report import write_report
 from geocompile.timing import Timing, time_side_by_side
 from tests.cli.conftest import Command
+from tests.report.test_data import FULL
+from tests.report.test_page import evil_data
 
 
 def test_inspect_shows_tensors_engines_passes_and_versions(command: Command, bundle: Path) -> None:
@@ -16,6 +22,78 @@ def test_inspect_shows_tensors_engines_passes_and_versions(command: Command, bun
     assert result.code == 0
     for text in ("Dense", "float32 [num_nodes, 3]", "scores", "model.onnx", "merge_equal_nodes (2)", "numpy"):
         assert text in result.out
+
+
+@pytest.fixture
+def reported(bundle: Path) -> Path:
+    """The bundle with a report of everything, which its manifest vouches for."""
+    write_report(bundle, load(bundle).manifest, FULL)
+    vouch(bundle)
+    return bundle
+
+
+def vouch(bundle: Path) -> None:
+    values = json.loads((bundle / "manifest.json").read_text())
+    for name in ("report.html", "report.json"):
+        values["files"][name] = asdict(file_record(bundle / name))
+    (bundle / "manifest.json").write_text(json.dumps(values))
+
+
+def test_inspect_prints_the_report_within_a_hundred_columns(command: Command, reported: Path) -> None:
+    result = command("inspect", reported)
+    assert result.code == 0, result.err
+    for text in (
+        "9 parameters",
+        "4 operators, 3 after the passes",
+        "GCNConv",
+        "2 → 1",
+        "merge_equal_nodes (2)",
+        "onnx out",
+        "40 numbers, 40 exact",
+        "several graphs",
+        "the model has no batch vector",
+        "2.00 ms",
+        "2.0\N{MULTIPLICATION SIGN} eager's speed",
+        "3.0 MB",
+        "not measured: no such kernel",
+        "not measured: MissingRuntimeError: no compiler",
+        "batch_ptr",
+        "Mine",
+        "InferenceSession",
+    ):
+        assert text in result.out
+    code = ("  ", "cmake", "session", "output,", "bundle", "options", "sha256")
+    long = [line for line in result.out.splitlines() if len(line) > 100 and not line.startswith(code)]
+    assert long == []
+
+
+def test_inspect_as_json_holds_layers_and_measurement(command: Command, reported: Path) -> None:
+    content = command("inspect", reported, "--json").json
+    assert content["layers"]["parameters"] == 9
+    assert content["measurement"]["contenders"][0]["peak_bytes"] == 3_000_000
+
+
+def test_inspect_does_not_read_a_report_that_the_manifest_does_not_list(
+    command: Command, bundle: Path
+) -> None:
+    (bundle / "report.json").write_text("{")
+    assert command("inspect", bundle).code == 0
+
+
+def test_inspect_refuses_a_report_that_is_none(command: Command, reported: Path) -> None:
+    (reported / "report.json").write_text('{"model": 3}')
+    vouch(reported)
+    result = command("inspect", reported)
+    assert result.code == 2
+    assert "report.json.model must be an object" in result.err
+
+
+def test_inspect_shows_markup_of_others_as_text(command: Command, bundle: Path) -> None:
+    write_report(bundle, load(bundle).manifest, evil_data())
+    vouch(bundle)
+    result = command("inspect", bundle)
+    assert result.code == 0, result.err
+    assert "<script>alert(1)</script>" in result.out
 
 
 def test_inspect_as_json_pins_the_bundle(command: Command, bundle: Path) -> None:

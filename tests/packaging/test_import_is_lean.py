@@ -26,6 +26,8 @@ HEAVY = (
         "geocompile.custom_ops",
         "geocompile.custom_ops.libraries",
         "geocompile.cli",
+        "geocompile.cli.app",
+        "geocompile.report",
     ],
 )
 def test_import_loads_no_runtime(module: str) -> None:

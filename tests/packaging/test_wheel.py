@@ -55,6 +55,8 @@ def test_wheel_holds_both_libraries_and_what_bundles_are_made_of(wheel: list[str
         p.name for p in (ROOT / "geocompile/templates").rglob("*") if p.is_file() and "pycache" not in str(p)
     }
     assert templates <= {Path(name).name for name in wheel}
+    sections = (ROOT / "geocompile/report/templates").glob("*.j2")
+    assert {f"geocompile/report/templates/{path.name}" for path in sections} <= set(wheel)
 
 
 @pytest.mark.slow

@@ -26,7 +26,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     torch.manual_seed(0)
     output = tmp_path_factory.mktemp("named") / "named"
     model = Named().eval()
-    geocompile.compile(model, (torch.randn(5, 4),), ("onnx", "torchscript"), output, verify=False)
+    geocompile.compile(
+        model, (torch.randn(5, 4),), ("onnx", "torchscript"), output, verify=False, measure=False
+    )
     return geocompile.load(output)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from geocompile.exporters.program import TensorSpec
 from geocompile.verification import verify
 from geocompile.verification.histogram import BINS, of_errors, of_matches, total, upper_edge
-from geocompile.verification.picture import CELLS, picture_of
+from geocompile.verification.picturing import CELLS, picture_of
 from geocompile.verification.report import Report
 from tests.verification.fakes import EDGES, FakeBundle, SumOfNeighbours, X, eager, example
 
