@@ -196,7 +196,7 @@ def test_a_later_success_removes_the_script_and_a_later_failure_without_one_too(
         assert fault.script == ""
         assert "there is no script" in message
         assert not (output.parent / "blocks.failed/reproduce.py").exists()
-    geocompile.compile(Blocks(), example(), ["torchscript"], output)
+    geocompile.compile(Blocks(), example(), ["torchscript"], output, measure=False)
     assert not (output.parent / "blocks.failed").exists()
 
 
@@ -272,18 +272,18 @@ def test_an_engine_that_cannot_be_opened_is_traced_to_its_node(output, monkeypat
 
 
 def test_a_wrong_function_body_shows_in_the_portable_engine_only(output, monkeypatch):
-    from geocompile.exporters import onnx
+    from geocompile.exporters import onnx_functions
 
-    right = onnx.function_for
+    right = onnx_functions.function_for
 
-    def wrong(op_type):
-        function = right(op_type)
+    def wrong(op_type, *dtype):
+        function = right(op_type, *dtype)
         if op_type.startswith("GatherSegment"):
             next(node for node in reversed(list(function)) if node.op_type == "Add").op_type = "Sub"
         return function
 
     with monkeypatch.context() as patched:
-        patched.setattr(onnx, "function_for", wrong)
+        patched.setattr(onnx_functions, "function_for", wrong)
         fault, _ = fault_of(Blocks(), output, ("onnx",))
         assert (fault.target, fault.operator) == (
             "onnx (portable)",
