@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -93,6 +94,14 @@ struct Graph {
     check();
   }
 
+  // Rows of these lengths; as many edges as they add up to.
+  void cut(const std::vector<int64_t>& lengths) {
+    int64_t e = 0;
+    for (size_t row = 0; row < lengths.size(); ++row)
+      for (int64_t i = 0; i < lengths[row]; ++i) index[e++] = static_cast<I>(row);
+    sort();
+  }
+
   bool is_bad(I row) const { return row < 0 || row >= rows; }
 
   void check() {
@@ -149,6 +158,7 @@ struct Call {
                                    own ? self_weight.data : nullptr,
                                    out.data};
     Buffer<char> workspace(cuda::gather_segment_reduce_workspace(args));
+    std::memset(workspace.data, static_cast<int>(draw(256)), workspace.count);  // what is left there has no influence
     cuda::gather_segment_reduce(args, workspace.data, nullptr);
   }
 };
@@ -247,6 +257,13 @@ void random_graphs() {
   // Rows of 500 to 3000 edges, heavy and almost heavy, side by side.
   Graph<I> heavy(1 + draw(8), 9, 513 + draw(6000), 1 + draw(2));
   check_reductions<T>(heavy);
+  // Rows that start and end where the windows of heavy rows' chunks do.
+  const int64_t lengths[] = {0, 0, 128, 256, 512, 513, 640, 768, 1024};
+  std::vector<int64_t> drawn(1 + draw(8));
+  for (int64_t& length : drawn) length = lengths[draw(9)];
+  Graph<I> regular(drawn.size(), 9, std::accumulate(drawn.begin(), drawn.end(), int64_t{0}), 1);
+  regular.cut(drawn);
+  check_reductions<T>(regular);
 }
 
 // --- hostile input
@@ -299,6 +316,21 @@ void hostile_rowptr(int64_t edges) {
     const bool bad = !whole || begin < 0 || end < begin || end > static_cast<I>(edges);
     require(!bad || found[row], "a row with bad bounds is NaN");
   }
+}
+
+// A heavy row with bounds of its own, but in no place where a search in rowptr finds its chunks: light rows follow.
+template <class T, class I>
+void lost_heavy_row() {
+  Graph<I> g(20, 20, 5000, 1);
+  g.rowptr[1] = 3000;
+  for (int64_t row = 2; row <= 20; ++row) g.rowptr[row] = static_cast<I>(10 + (row - 2) * 4990 / 18);
+  Call<T, I> call(g, Reduce::kSum, 1, 3, false, false);
+  Buffer<T> out(g.rows * 3), again(g.rows * 3);
+  call.run(out);
+  call.run(again);
+  require_same_bits(out, again, "the same bits, also from a wrong rowptr");
+  const std::vector<bool> found = nan_rows(out, 20, 3);
+  require(found[0] && found[1], "a lost row is NaN, and so is one that ends before it starts");
 }
 
 // An edge without a row makes itself known in everything that is computed from the rows.
@@ -383,6 +415,8 @@ int main(int argc, char** argv) {
   }
   nothing<float, int32_t>();
   nothing<Half, int64_t>();
+  lost_heavy_row<float, int32_t>();
+  lost_heavy_row<BFloat16, int64_t>();
   check_wide_rows<float>();
   check_wide_rows<Half>();
   check_count<int32_t>();

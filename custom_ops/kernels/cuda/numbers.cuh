@@ -5,6 +5,7 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "../tensor_info.h"
 
@@ -55,7 +56,13 @@ __device__ inline Pack<T, kWidth> load(const T* from) {
 
 template <int kWidth, class T>
 __device__ inline void store(T* to, const Pack<T, kWidth>& pack) {
-  *reinterpret_cast<Pack<T, kWidth>*>(to) = pack;
+  if constexpr (sizeof(pack) == sizeof(uint4)) {
+    uint4 words;
+    memcpy(&words, &pack, sizeof(words));
+    __stwb(reinterpret_cast<uint4*>(to), words);  // an assignment becomes four stores
+  } else {
+    *reinterpret_cast<Pack<T, kWidth>*>(to) = pack;
+  }
 }
 
 template <class T>

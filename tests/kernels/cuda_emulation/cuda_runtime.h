@@ -22,6 +22,10 @@ struct dim3 {
   dim3(unsigned x_ = 1) : x(x_) {}
 };
 
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulation {
@@ -97,6 +101,11 @@ V __shfl_down_sync(unsigned mask, V value, unsigned offset, int width = emulatio
   const int from = lane % width + static_cast<int>(offset) < width ? lane + static_cast<int>(offset) : lane;
   std::memcpy(&value, &warp.exchanged[turn][from], sizeof(V));
   return value;
+}
+
+template <class V>
+void __stwb(V* to, V value) {
+  *to = value;
 }
 
 template <class V>
