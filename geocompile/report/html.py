@@ -63,7 +63,7 @@ def _context(manifest: Manifest, data: ReportData) -> dict[str, Any]:
         "memory": charts.memory_chart(measurement) if measurement else None,
         "operators": [(c, charts.operator_chart(c)) for c in measurement.contenders] if measurement else [],
         "sections": data.sections,
-        "snippets": snippets(manifest),
+        "snippets": snippets(manifest) if report is None or report.ok else [],  # what failed is not kept
     }
 
 

@@ -14,6 +14,8 @@ from geocompile.exporters.program import TensorSpec
 from geocompile.manifest import Engine, FileRecord, Manifest
 from geocompile.report import GraphFigure, ReportData, Section, SectionTable, render
 from geocompile.report.program import Layer, ModelSummary, Node, ProgramGraph
+from geocompile.verification.fault import Fault
+from geocompile.verification.report import GraphCheck
 from tests.report.test_data import FULL, MEASUREMENT, VERIFICATION
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{ 7*7 }}</style></svg>"
@@ -182,6 +184,24 @@ def test_it_says_what_was_not_looked_at() -> None:
     assert "Not measured: compiled with measure=False" in render(manifest(), CASES["not measured"])
     assert "Not verified" in render(manifest(), CASES["not verified"])
     assert "The layers were not recorded" in render(manifest(), ReportData())
+
+
+def test_what_failed_is_told_first_and_cannot_be_run() -> None:
+    engine = VERIFICATION.engines[0]
+    wrong = replace(engine.graphs[0].outputs[0], ok=False, error=0.25, bound=1e-6)
+    graphs = tuple(GraphCheck(f"graph {k}", (wrong,)) for k in range(9))
+    failed = replace(
+        VERIFICATION, engines=(replace(engine, graphs=graphs),), fault=Fault("capture", node="relu_7")
+    )
+    text = render(
+        manifest(), replace(FULL, verification=failed, measurement=None, unmeasured="verification failed")
+    )
+    ids = Page(text).ids()
+    assert "run" not in ids
+    assert "Verification failed" in text
+    assert "relu_7" in text
+    assert "6 more" in text
+    assert "Not measured: verification failed" in text
 
 
 def test_figures_with_odd_places_are_drawn_all_the_same() -> None:
