@@ -1,8 +1,23 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
+from geocompile.layers.gat_conv import GATConv
 from geocompile.layers.gcn_conv import GCNConv
+from geocompile.layers.gin_conv import GINConv
 from geocompile.layers.global_pool import global_add_pool, global_max_pool, global_mean_pool
 from geocompile.layers.graph_conv import GraphConv
 from geocompile.layers.message_passing import MessagePassing
+from geocompile.layers.sage_conv import SAGEConv
+from geocompile.layers.softmax import softmax
 
-__all__ = ["GCNConv", "GraphConv", "MessagePassing", "global_add_pool", "global_max_pool", "global_mean_pool"]
+__all__ = [
+    "GATConv",
+    "GCNConv",
+    "GINConv",
+    "GraphConv",
+    "MessagePassing",
+    "SAGEConv",
+    "global_add_pool",
+    "global_max_pool",
+    "global_mean_pool",
+    "softmax",
+]

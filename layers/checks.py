@@ -64,7 +64,7 @@ def check_features(
         _check_kind(layer, x, weight)
     if x.dim() < 2 or (channels >= 0 and x.size(-1) != channels):
         raise ValueError(
-            f"geocompile.{layer}: x must have shape [num_nodes, {channels}], got {list(x.shape)}"
+            f"geocompile.{layer}: x must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}"
         )
     if (node_dim if node_dim >= 0 else node_dim + x.dim()) >= x.dim() - 1:
         raise ValueError(
@@ -75,6 +75,10 @@ def check_features(
             f"geocompile.{layer}: x is on {x.device} and edge_index on {edge_index.device}; "
             "move both to one device"
         )
+
+
+def _written(channels: int) -> str:
+    return str(channels) if channels >= 0 else "channels"
 
 
 def check_pair(layer: str, x: Any) -> None:
@@ -135,3 +139,31 @@ def edge_weight_as(layer: str, edge_weight: Tensor | None, edge_index: Tensor, x
             "move both to one device"
         )
     return edge_weight.reshape(-1).to(x.dtype)
+
+
+def edge_attr_as(layer: str, edge_attr: Tensor, edge_index: Tensor, x: Tensor, edge_dim: int) -> Tensor:
+    """``edge_attr`` as a ``[num_edges, edge_dim]`` tensor of the dtype of ``x``; ``[num_edges]`` is one dimension.
+
+    Raises:
+        TypeError: it is no tensor, boolean or complex.
+        ValueError: it does not have ``edge_dim`` values per edge, or lies on another device.
+    """
+    if not isinstance(edge_attr, Tensor):
+        raise TypeError(
+            f"geocompile.{layer}: edge_attr must be a tensor of shape [num_edges, {edge_dim}], got {type(edge_attr)}"
+        )
+    if edge_attr.dtype == torch.bool or edge_attr.is_complex():
+        raise TypeError(
+            f"geocompile.{layer}: edge_attr must be of a real number dtype, got {edge_attr.dtype}"
+        )
+    columns = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
+    if columns.dim() != 2 or columns.size(0) != edge_index.size(1) or columns.size(1) != edge_dim:
+        raise ValueError(
+            f"geocompile.{layer}: edge_attr must have shape [{edge_index.size(1)}, {edge_dim}], one row for each edge "
+            f"of edge_index, got {list(edge_attr.shape)}"
+        )
+    if edge_attr.device != x.device:
+        raise ValueError(
+            f"geocompile.{layer}: edge_attr is on {edge_attr.device} and x on {x.device}; move both to one device"
+        )
+    return columns.to(x.dtype)

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm, segment_reduce
+from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm
 from geocompile.layers.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.linear import linear
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.propagation import ends, nodes_back, nodes_first
+from geocompile.layers.self_loops import mean_share
 
 _Graph = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
 
@@ -46,8 +47,9 @@ class GCNConv(MessagePassing):
         node_dim: the dimension of ``x`` that counts nodes.
 
     Shapes:
-        ``x`` [num_nodes, in_channels] (float32 or float64; further dimensions in front as ``node_dim`` says),
-        ``edge_index`` [2, num_edges] (int64 or int32), ``edge_weight`` [num_edges]; result [num_nodes, out_channels].
+        ``x`` [num_nodes, in_channels] (float32, float64, float16 or bfloat16; further dimensions in front as
+        ``node_dim`` says), ``edge_index`` [2, num_edges] (int64 or int32), ``edge_weight`` [num_edges];
+        result [num_nodes, out_channels].
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
@@ -159,7 +161,7 @@ class GCNConv(MessagePassing):
             return rowptr, col, weight, self_weight
         is_loop = edge_index[i].index_select(0, perm) == col
         if self._folds_mean():
-            share = _mean_share(is_loop, rowptr, x)
+            share = mean_share(is_loop, rowptr, x)
             return (
                 rowptr,
                 col,
@@ -225,9 +227,3 @@ def _detached(graph: _Graph) -> _Graph:
     rowptr, col, weight, self_weight = graph
     weight = None if weight is None else weight.detach()
     return rowptr, col, weight, None if self_weight is None else self_weight.detach()
-
-
-def _mean_share(is_loop: Tensor, rowptr: Tensor, x: Tensor) -> Tensor:
-    """One over the number of terms of each node: its edges that are no loops, and its own loop."""
-    others = segment_reduce(torch.logical_not(is_loop).to(x.dtype), rowptr, None, "sum")
-    return 1.0 / (others + 1.0)

@@ -81,3 +81,13 @@ def infer_size(module: torch.nn.Linear, x: Tensor | None) -> None:
     """Give a lazy linear layer its input size from ``x``, for code that needs it before the layer is called."""
     if x is not None and isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
         module._infer_parameters(module, (x,))
+
+
+def reset(module: torch.nn.Module) -> None:
+    """Draw the parameters of ``module`` anew, or those of its parts if it has no ``reset_parameters``."""
+    draw = getattr(module, "reset_parameters", None)
+    if draw is not None:
+        draw()
+        return
+    for child in module.children():
+        reset(child)

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from geocompile.pyg.functions import pool_functions
+from geocompile.pyg.functions import counterparts
 
 _LOCK = threading.RLock()
 _ACTIVE: ContextVar[bool] = ContextVar("geocompile_capturing", default=False)
@@ -17,8 +17,9 @@ _ACTIVE: ContextVar[bool] = ContextVar("geocompile_capturing", default=False)
 
 @contextlib.contextmanager
 def capturing() -> Iterator[None]:
-    """Within it, calls of PyG's ``global_add_pool``, ``global_mean_pool`` and ``global_max_pool`` run geocompile's.
+    """Within it, calls of PyG's pooling functions, ``softmax``, ``scatter`` and ``segment`` run geocompile's.
 
+    So the graph of PyG code that is captured as it is holds operators in place of what those are made of.
     Every module that holds one of these functions, under whatever name, is patched while the context lasts and
     restored when it ends, however it ends. Only one context is open at a time (a nested one in the same thread is
     fine); other threads, and tasks started before, keep calling PyG's own functions.
@@ -35,8 +36,7 @@ def capturing() -> Iterator[None]:
 
 
 def _patch_modules() -> list[tuple[ModuleType, str, Any]]:
-    functions = pool_functions()
-    dispatchers = {key: _dispatcher(theirs, ours) for key, (theirs, ours) in functions.items()}
+    dispatchers = {key: _dispatcher(theirs, ours) for key, (theirs, ours) in counterparts().items()}
     patched = []
     for module in list(sys.modules.values()):
         if not isinstance(module, ModuleType):

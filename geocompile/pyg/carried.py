@@ -15,6 +15,8 @@ _HOOKS = (
     "_message_forward_hooks",
     "_aggregate_forward_pre_hooks",
     "_aggregate_forward_hooks",
+    "_edge_update_forward_pre_hooks",
+    "_edge_update_forward_hooks",
 )
 _PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
 
@@ -28,13 +30,21 @@ def class_path(module: torch.nn.Module) -> str:
     return f"{type(module).__module__}.{type(module).__qualname__}"
 
 
-def check_layer(old: Any, aggregations: tuple[str, ...], linears: dict[str, tuple[str, ...]]) -> None:
+def check_layer(
+    old: Any,
+    aggregations: tuple[str, ...],
+    linears: dict[str, tuple[str, ...]],
+    *arguments: Any,
+    **options: Any,
+) -> None:
     """Refuse a message passing layer unless it is as its constructor made it, but for its options and weights.
 
     Args:
         old: the layer.
         aggregations: the values of ``aggr`` that have an operator.
         linears: its linear layers, each with the names of the parameters that are carried over.
+        *arguments: what its constructor needs; sizes do not matter.
+        **options: options on which it depends which modules and parameters the layer has.
 
     Raises:
         KeepError: it carries something else.
@@ -43,7 +53,8 @@ def check_layer(old: Any, aggregations: tuple[str, ...], linears: dict[str, tupl
         raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
     if getattr(old, "_explain", None):
         raise KeepError("it is being explained: its messages are masked")
-    fresh = _fresh(old, 1, 1, aggr=old.aggr, decomposed_layers=getattr(old, "_decomposed_layers", 1))
+    decomposed = getattr(old, "_decomposed_layers", 1)
+    fresh = _fresh(old, *arguments, aggr=old.aggr, decomposed_layers=decomposed, **options)
     _check_like(old, fresh)
     for name, parameters in linears.items():
         linear = getattr(old, name)

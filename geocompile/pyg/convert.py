@@ -11,10 +11,12 @@ from geocompile.layers.propagation import ends
 from geocompile.pyg.aggregation import SegmentAggregation
 from geocompile.pyg.carried import KeepError, check_aggregation, check_layer
 
+_REDUCTIONS = ("add", "sum", "mean", "max", "min", "mul")
+
 
 def gcn_conv(old: Any) -> torch.nn.Module:
     """PyG's GCNConv, in which ``improved`` has no effect without edge weights."""
-    check_layer(old, ("add", "sum", "mean", "max", "min"), {"lin": ("weight",)})
+    check_layer(old, ("add", "sum", "mean", "max", "min"), {"lin": ("weight",)}, 1, 1)
     new = layers.GCNConv(
         old.lin.in_channels,
         old.out_channels,
@@ -50,7 +52,7 @@ def _cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | 
 def graph_conv(old: Any) -> torch.nn.Module:
     """PyG's GraphConv, which applies the neighbours' weight last and sends ``x[0]`` of a pair whatever the flow."""
     linears: dict[str, tuple[str, ...]] = {"lin_rel": ("weight", "bias"), "lin_root": ("weight",)}
-    check_layer(old, ("add", "sum", "mean", "max", "min", "mul"), linears)
+    check_layer(old, _REDUCTIONS, linears, 1, 1)
     new = layers.GraphConv(
         (old.lin_rel.in_channels, old.lin_root.in_channels),
         old.out_channels,
@@ -67,6 +69,104 @@ def graph_conv(old: Any) -> torch.nn.Module:
     return new
 
 
+def sage_conv(old: Any) -> torch.nn.Module:
+    """PyG's SAGEConv, in which a node is its own neighbour only where ``edge_index`` says so."""
+    linears: dict[str, tuple[str, ...]] = {"lin_l": ("weight", "bias")}
+    linears |= {"lin": ("weight", "bias")} if old.project else {}
+    linears |= {"lin_r": ("weight",)} if old.root_weight else {}
+    check_layer(old, _REDUCTIONS, linears, 1, 1, root_weight=old.root_weight, project=old.project)
+    source = old.lin_l.in_channels
+    new = layers.SAGEConv(
+        (source, old.lin_r.in_channels if old.root_weight else source),
+        old.out_channels,
+        old.normalize,
+        old.lin_l.bias is not None,
+        aggr=old.aggr,
+        root_weight=old.root_weight,
+        add_self_loops=False,
+        project=old.project,
+        sender_first=True,
+        flow=old.flow,
+        node_dim=old.node_dim,
+    )
+    new.in_channels = old.in_channels
+    _take_over(new, old, linears)
+    return new
+
+
+def gin_conv(old: Any) -> torch.nn.Module:
+    """PyG's GINConv; the network itself is taken over as it is."""
+    if not isinstance(old.nn, torch.nn.Module):
+        raise KeepError("its nn is a function, not a module")
+    train_eps = isinstance(old.eps, torch.nn.Parameter)
+    check_layer(old, _REDUCTIONS, {}, torch.nn.Identity(), train_eps=train_eps)
+    new = layers.GINConv(
+        old.nn,
+        old.initial_eps,
+        train_eps,
+        aggr=old.aggr,
+        sender_first=True,
+        flow=old.flow,
+        node_dim=old.node_dim,
+    )
+    new.eps = old.eps
+    return new
+
+
+def gat_conv(old: Any) -> torch.nn.Module:
+    """PyG's GATConv."""
+    is_pair = old.lin is None
+    names = ["lin_src", "lin_dst"] if is_pair else ["lin"]
+    names += ["lin_edge"] if old.lin_edge is not None else []
+    names += ["res"] if old.res is not None else []
+    linears: dict[str, tuple[str, ...]] = dict.fromkeys(names, ("weight",))
+    channels = (1, 1) if is_pair else 1
+    edge_dim = None if old.lin_edge is None else 1
+    check_layer(old, ("add", "sum"), linears, channels, 1, edge_dim=edge_dim, residual=old.res is not None)
+    new = layers.GATConv(
+        (old.lin_src.in_channels, old.lin_dst.in_channels) if is_pair else old.lin.in_channels,
+        old.out_channels,
+        old.heads,
+        old.concat,
+        old.negative_slope,
+        old.dropout,
+        old.bias is not None,
+        add_self_loops=old.add_self_loops,
+        edge_dim=None if old.lin_edge is None else old.lin_edge.in_channels,
+        fill_value=_fill_value(old),
+        residual=old.res is not None,
+        sender_first=True,
+        flow=old.flow,
+    )
+    _take_over(new, old, linears)
+    for name in ("att_src", "att_dst", "att_edge", "bias"):
+        setattr(new, name, getattr(old, name))
+    return new
+
+
+def _fill_value(old: Any) -> Any:
+    """The edge features of self-loops, where there are both."""
+    fill = old.fill_value
+    if old.lin_edge is None or not old.add_self_loops:
+        return "mean"
+    if isinstance(fill, str) and old.flow == "target_to_source":
+        raise KeepError(
+            "with flow='target_to_source' its self-loops take their features from edges that a node sends"
+        )
+    if isinstance(fill, torch.Tensor) and fill.dim() == 2 and fill.size(0) != 1:
+        raise KeepError("its fill_value has a row per node, which fits graphs of one size only")
+    if isinstance(fill, str) and fill not in _REDUCTIONS:
+        raise KeepError(f"its fill_value {fill!r} has no geocompile operator")
+    return fill
+
+
+def _take_over(new: Any, old: Any, linears: dict[str, tuple[str, ...]]) -> None:
+    """The parameters themselves, so that tied weights stay tied."""
+    for name, parameters in linears.items():
+        for parameter in parameters:
+            setattr(getattr(new, name), parameter, getattr(getattr(old, name), parameter))
+
+
 def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
     """A PyG aggregation module without parameters."""
 
@@ -79,7 +179,10 @@ def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
 
 CONVERTERS: dict[str, Callable[[Any], torch.nn.Module]] = {
     "torch_geometric.nn.conv.gcn_conv.GCNConv": gcn_conv,
+    "torch_geometric.nn.conv.gat_conv.GATConv": gat_conv,
+    "torch_geometric.nn.conv.gin_conv.GINConv": gin_conv,
     "torch_geometric.nn.conv.graph_conv.GraphConv": graph_conv,
+    "torch_geometric.nn.conv.sage_conv.SAGEConv": sage_conv,
     "torch_geometric.nn.aggr.basic.SumAggregation": aggregation("sum"),
     "torch_geometric.nn.aggr.basic.MeanAggregation": aggregation("mean"),
     "torch_geometric.nn.aggr.basic.MaxAggregation": aggregation("max"),

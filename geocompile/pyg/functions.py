@@ -3,26 +3,33 @@
 import inspect
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 _POOLS = ("global_add_pool", "global_mean_pool", "global_max_pool")
-_HOME = "torch_geometric.nn.pool.glob"
+_HOMES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "torch_geometric.nn.pool.glob": ("geocompile.layers", _POOLS),
+    "torch_geometric.utils._softmax": ("geocompile.pyg.reductions", ("softmax",)),
+    "torch_geometric.utils._scatter": ("geocompile.pyg.reductions", ("scatter",)),
+    "torch_geometric.utils._segment": ("geocompile.pyg.reductions", ("segment",)),
+}
+"""PyG's module -> ours, and the names that both have."""
 
 
-def pool_functions() -> dict[int, tuple[Callable[..., Any], Callable[..., Any]]]:
-    """id of PyG's pooling function -> (it, ours); empty while nothing has imported PyG."""
-    home: ModuleType | None = sys.modules.get(_HOME)
-    if home is None:
-        return {}
-    import geocompile.layers
+def counterparts() -> dict[int, tuple[Callable[..., Any], Callable[..., Any]]]:
+    """id of PyG's function -> (it, ours); empty while nothing has imported PyG."""
+    found = {}
+    for home, (ours, names) in _HOMES.items():
+        if home not in sys.modules:
+            continue
+        for name in names:
+            # Within capturing() PyG's modules hold a dispatcher around the function.
+            theirs = inspect.unwrap(getattr(sys.modules[home], name))
+            found[id(theirs)] = theirs, getattr(import_module(ours), name)
+    return found
 
-    # Within capturing() PyG's modules hold a dispatcher around the function.
-    pairs = [(inspect.unwrap(getattr(home, name)), getattr(geocompile.layers, name)) for name in _POOLS]
-    return {id(theirs): (theirs, ours) for theirs, ours in pairs}
 
-
-def pool_function_for(value: Any) -> Callable[..., Any] | None:
-    """Our function for PyG's pooling function ``value``, None for anything else."""
-    pair = pool_functions().get(id(value))
+def counterpart_of(value: Any) -> Callable[..., Any] | None:
+    """Our function for PyG's function ``value``, None for anything else."""
+    pair = counterparts().get(id(value))
     return None if pair is None else pair[1]

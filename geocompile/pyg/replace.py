@@ -1,14 +1,14 @@
 """Replaces the PyG modules of a model by geocompile layers that compute the same."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 
 from geocompile.pyg.carried import KeepError, class_path
 from geocompile.pyg.convert import CONVERTERS
-from geocompile.pyg.functions import pool_function_for
+from geocompile.pyg.functions import counterpart_of
 
 _PACKAGES_OF_LAYERS = ("torch_geometric.nn.conv.", "torch_geometric.nn.aggr.", "torch_geometric.nn.pool.")
 
@@ -117,18 +117,33 @@ class _Walk:
                 self.report.kept.append(Kept(path, old, str(reason)))
                 return module
             self.report.replaced.append(Replaced(path, old, class_path(new)))
-            return new.train(module.training)
+            return self._settled(module, new, path)
         if old.startswith(_PACKAGES_OF_LAYERS):
             self.report.kept.append(Kept(path, old, "geocompile has no layer of this class yet"))
-        for name, child in _children(module):
-            module._modules[name] = self.visit(child, f"{path}.{name}" if path else name)
+        self._visit_children(module, _children(module), path)
         self._replace_functions(module, path)
         return module
 
+    def _settled(self, old: torch.nn.Module, new: torch.nn.Module, path: str) -> torch.nn.Module:
+        """A converted layer in its mode; modules that it took over (GINConv's network) keep theirs and are walked."""
+        carried = {id(part) for part in old.modules()}
+        for part in new.modules():
+            if id(part) not in carried:
+                part.training = old.training
+        taken_over = ((name, child) for name, child in new.named_children() if id(child) in carried)
+        self._visit_children(new, taken_over, path)
+        return new
+
+    def _visit_children(
+        self, module: torch.nn.Module, children: Iterable[tuple[str, torch.nn.Module]], path: str
+    ) -> None:
+        for name, child in list(children):
+            module._modules[name] = self.visit(child, f"{path}.{name}" if path else name)
+
     def _replace_functions(self, module: torch.nn.Module, path: str) -> None:
-        """Pooling functions that a model holds as attributes (``self.pool = global_mean_pool``)."""
+        """Functions that a model holds as attributes (``self.pool = global_mean_pool``)."""
         for name, value in list(vars(module).items()):
-            new = pool_function_for(value)
+            new = counterpart_of(value)
             if new is not None:
                 setattr(module, name, new)
                 place = f"{path}.{name}" if path else name

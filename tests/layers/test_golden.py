@@ -107,6 +107,54 @@ def test_graph_conv(name: str, aggr: str) -> None:
     assert_golden(conv(case["in.x"], case["in.edge_index"]), case["out.out"])
 
 
+@pytest.mark.parametrize("name", ["SAGEConv_0", "SAGEConv_2"])
+def test_sage_conv(name: str) -> None:
+    """1.2.0 aggregated at row 0; the written formula aggregates where edges point to."""
+    case = golden(name)
+    state = {"lin_l.weight": case["param.weight"].T}
+    if "param.bias" in case:
+        state["lin_l.bias"] = case["param.bias"]
+    conv = layers.SAGEConv(3, 4, bias="param.bias" in case).double()
+    conv.load_state_dict(state)
+    assert_golden(conv(case["in.x"], case["in.edge_index"].flip(0)), case["out.out"])
+    assert_golden(conv(case["in.x"], case["in.edge_index"]), case.get("doc.out", case["out.out"]))
+    flowing_back = layers.SAGEConv(3, 4, bias="param.bias" in case, flow="target_to_source").double()
+    flowing_back.load_state_dict(state)
+    assert_golden(flowing_back(case["in.x"], case["in.edge_index"]), case["out.out"])
+
+
+@pytest.mark.parametrize(("name", "options"), [("GATConv_0", {}), ("GATConv_2", {"concat": False})])
+def test_gat_conv(name: str, options: dict[str, bool]) -> None:
+    case = golden(name)
+    heads = case["param.att"].size(1)
+    slope = {"GATConv_0": 0.2, "GATConv_2": 0.1}[name]
+    conv = layers.GATConv(3, 4, heads, negative_slope=slope, dropout=0.5, **options).double().eval()
+    conv.load_state_dict(
+        {
+            "lin.weight": case["param.weight"].T,
+            "att_dst": case["param.att"][..., :4],
+            "att_src": case["param.att"][..., 4:],
+            "bias": case["param.bias"],
+        }
+    )
+    assert_golden(conv(case["in.x"], case["in.edge_index"]), case["out.out"])
+
+
+@pytest.mark.parametrize(("name", "eps"), [("GINConv_0", 0.0), ("GINConv_2", 0.5)])
+def test_gin_conv(name: str, eps: float) -> None:
+    """1.2.0 drops self-loops and aggregates at row 0; ours keeps them, as the written formula."""
+    case = golden(name)
+    mlp = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))
+    conv = layers.GINConv(mlp, eps).double()
+    conv.load_state_dict(
+        {key.removeprefix("param."): value for key, value in case.items() if key.startswith("param.")}
+    )
+    edge_index = case["in.edge_index"]
+    without_loops = edge_index[:, edge_index[0] != edge_index[1]]
+    assert_golden(conv(case["in.x"], without_loops.flip(0)), case["out.out"])
+    assert_golden(conv(case["in.x"], edge_index), case.get("doc.out", case["out.out"]))
+
+
 @pytest.mark.parametrize("reduce", ["add", "mean", "max"])
 @pytest.mark.parametrize(("number", "size"), [(0, None), (2, 5)])
 def test_global_pools(reduce: str, number: int, size: int | None) -> None:

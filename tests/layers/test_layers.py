@@ -10,6 +10,7 @@ from torch import Tensor
 
 from geocompile.layers import GCNConv, GraphConv
 from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
+from tests.layers.dense import reduced
 from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
@@ -114,20 +115,6 @@ def dense_gcn(conv: GCNConv, x: Tensor, edge_index: Tensor, weight: Tensor | Non
         rows.append(reduced(terms, conv.aggr, h))
     out = torch.stack(rows)
     return out if conv.bias is None else out + conv.bias
-
-
-def reduced(terms: list[Tensor], aggr: str, like: Tensor) -> Tensor:
-    if not terms:
-        return torch.full_like(like[0], 1.0 if aggr == "mul" else 0.0)
-    stack = torch.stack(terms)
-    reductions = {
-        "add": stack.sum,
-        "mean": stack.mean,
-        "max": stack.amax,
-        "min": stack.amin,
-        "mul": stack.prod,
-    }
-    return reductions[aggr](0)
 
 
 @pytest.mark.parametrize("options", GRAPH_OPTIONS, ids=str)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from geocompile.layers import GCNConv, GraphConv
+from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
 from tests.layers.user_layers import Plain, TutorialEdgeConv
 
 NUM_NODES, NUM_EDGES, CHANNELS = 10, 97, 5
@@ -45,6 +45,13 @@ FUSED: dict[str, tuple[Callable[[], torch.nn.Module], bool]] = {
     "GCNConv max": (lambda: GCNConv(CHANNELS, CHANNELS, aggr="max"), True),
     "GraphConv mean": (lambda: GraphConv(CHANNELS, CHANNELS, "mean"), True),
     "GraphConv max": (lambda: GraphConv(CHANNELS, CHANNELS, "max"), True),
+    "SAGEConv": (lambda: SAGEConv(CHANNELS, CHANNELS), False),
+    "SAGEConv max": (lambda: SAGEConv(CHANNELS, CHANNELS, aggr="max"), False),
+    "SAGEConv root": (lambda: SAGEConv(CHANNELS, CHANNELS, root_weight=True), False),
+    "GINConv": (lambda: GINConv(torch.nn.Linear(CHANNELS, CHANNELS), train_eps=True), False),
+    "GATConv": (lambda: GATConv(CHANNELS, CHANNELS), False),
+    "GATConv edge features": (lambda: GATConv(CHANNELS, CHANNELS, edge_dim=1), True),
+    "GATConv with dropout": (lambda: GATConv(CHANNELS, CHANNELS, edge_dim=1, dropout=0.5), True),
     "a layer without a message": (lambda: Plain(aggr="max"), False),
 }
 
@@ -55,15 +62,26 @@ def test_neither_forward_nor_backward_has_a_row_of_features_per_edge(name: str) 
     assert largest_of_forward_and_backward(make(), weighted) <= 2 * NUM_EDGES
 
 
+def test_many_heads_are_never_there_once_per_edge_and_channel() -> None:
+    heads = 2
+    layer = GATConv(CHANNELS, 2 * CHANNELS, heads, edge_dim=1)
+    nodes, edges = NUM_NODES * heads * 2 * CHANNELS, NUM_EDGES * heads
+    assert largest_of_forward_and_backward(layer, True) <= max(nodes, edges)
+
+
 def test_the_meter_sees_such_a_tensor_where_there_is_one() -> None:
     assert largest_of_forward_and_backward(TutorialEdgeConv(CHANNELS, 4), False) > 2 * NUM_EDGES
 
 
 MODULES = [
+    "layers.gat_conv",
     "layers.gcn_conv",
+    "layers.gin_conv",
     "layers.graph_conv",
     "layers.global_pool",
     "layers.message_passing",
+    "layers.sage_conv",
+    "layers.softmax",
     "pyg.aggregation",
 ]
 

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from geocompile.layers import (
+    GATConv,
     GCNConv,
+    GINConv,
     GraphConv,
     MessagePassing,
+    SAGEConv,
     global_add_pool,
     global_max_pool,
     global_mean_pool,
@@ -76,6 +79,10 @@ FEATURES: Calls = {
 LAYERS: dict[str, Callable[[], torch.nn.Module]] = {
     "GCNConv": lambda: GCNConv(3, 2),
     "GraphConv": lambda: GraphConv(3, 2),
+    "SAGEConv": lambda: SAGEConv(3, 2),
+    "SAGEConv root": lambda: SAGEConv(3, 2, root_weight=True),
+    "GINConv": lambda: GINConv(torch.nn.Linear(3, 2)),
+    "GATConv": lambda: GATConv(3, 2),
     "Plain": Plain,
     "TutorialEdgeConv": lambda: TutorialEdgeConv(3, 2),
 }
@@ -95,6 +102,62 @@ def test_bad_features_and_weights(layer: str, name: str) -> None:
     inputs, error, message = FEATURES[name]
     with pytest.raises(error, match=f"geocompile.{layer}: {message}"):
         LAYERS[layer]()(*inputs)
+
+
+WITHOUT_WEIGHTS = [name for name in FEATURES if "weight" not in name]
+
+
+@pytest.mark.parametrize("layer", ["SAGEConv", "GATConv"])
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+def test_bad_features(layer: str, name: str) -> None:
+    inputs, error, message = FEATURES[name]
+    with pytest.raises(error, match=f"geocompile.{layer}: {message}"):
+        LAYERS[layer]()(*inputs)
+
+
+@pytest.mark.parametrize("name", ["integer features", "sparse features", "other device"])
+def test_bad_features_of_gin_conv(name: str) -> None:
+    inputs, error, message = FEATURES[name]
+    with pytest.raises(error, match=f"geocompile.GINConv: {message}"):
+        LAYERS["GINConv"]()(*inputs)
+
+
+def test_flat_features_of_gin_conv() -> None:
+    with pytest.raises(ValueError, match=r"GINConv: x must have shape \[num_nodes, channels\], got \[4\]"):
+        GINConv(torch.nn.Linear(3, 2))(X[:, 0], E)
+
+
+EDGE_ATTR: Calls = {
+    "list": ([[1.0], [2.0]], TypeError, r"edge_attr must be a tensor of shape \[num_edges, 2\].*list"),
+    "boolean": (torch.ones(2, 2) > 0, TypeError, "edge_attr must be of a real number dtype, got torch.bool"),
+    "too few": (torch.ones(1, 2), ValueError, r"edge_attr must have shape \[2, 2\].*got \[1, 2\]"),
+    "too wide": (torch.ones(2, 3), ValueError, r"edge_attr must have shape \[2, 2\].*got \[2, 3\]"),
+    "flat": (torch.ones(2), ValueError, r"edge_attr must have shape \[2, 2\].*got \[2\]"),
+    "other device": (torch.ones(2, 2, device="meta"), ValueError, "edge_attr is on meta and x on cpu"),
+}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("name", EDGE_ATTR)
+def test_bad_edge_features(name: str) -> None:
+    edge_attr, error, message = EDGE_ATTR[name]
+    with pytest.raises(error, match=f"GATConv: {message}"):
+        GATConv(3, 2, edge_dim=2)(X, E, edge_attr)
+
+
+def test_features_of_several_graphs_side_by_side() -> None:
+    with pytest.raises(
+        ValueError, match=r"GATConv: x must have shape.*\[2, 4, 3\].*number the nodes through"
+    ):
+        GATConv(3, 2)(torch.stack([X, X]), E)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("layer", ["GCNConv", "GraphConv", "SAGEConv", "GATConv", "GINConv"])
+@pytest.mark.parametrize("name", ["edges on their side", "index too large"])
+def test_a_script_of_any_layer_says_the_same(layer: str, name: str) -> None:
+    inputs, _, message = {**EDGES, **FEATURES}[name]
+    with pytest.raises((RuntimeError, torch.jit.Error), match=f"(?s){message}"):
+        torch.jit.script(LAYERS[layer]())(*inputs)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
@@ -122,11 +185,20 @@ PAIRS: Calls = {
 }
 
 
+@pytest.mark.parametrize("layer", ["GraphConv", "SAGEConv", "GINConv", "GATConv"])
 @pytest.mark.parametrize("name", PAIRS)
-def test_bad_pairs(name: str) -> None:
+def test_bad_pairs(layer: str, name: str) -> None:
     inputs, error, message = PAIRS[name]
-    with pytest.raises(error, match=f"GraphConv: {message}"):
-        GraphConv(3, 2)(*inputs)
+    with pytest.raises(error, match=f"{layer}: {message}"):
+        LAYERS[layer]()(*inputs)
+
+
+def test_a_pair_in_which_no_node_is_its_own_neighbour() -> None:
+    for make in (lambda: SAGEConv(3, 2)((X, X), E), lambda: SAGEConv((3, 3), 2)):
+        with pytest.raises(
+            ValueError, match=r"no node is its own neighbour; use root_weight=True, or add_self"
+        ):
+            make()
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
@@ -186,6 +258,24 @@ CONSTRUCTORS: dict[str, tuple[Callable[[], Any], str]] = {
     "no aggr": (lambda: Plain(aggr=None), "Plain: aggr=None needs an aggregate"),
     "flow": (lambda: Plain(flow="up"), "flow must be one of .*got 'up'"),
     "channels": (lambda: GCNConv(-3, 2), "in_channels=-3"),
+    "product with the node itself": (
+        lambda: SAGEConv(3, 2, aggr="mul"),
+        "aggr='mul' has no form with the node among its neighbours; use root_weight=True",
+    ),
+    "projection of unknown size": (
+        lambda: SAGEConv(-1, 2, project=True),
+        "project=True needs in_channels as a number",
+    ),
+    "heads": (lambda: GATConv(3, 2, heads=0), "heads must be an integer of at least 1, got 0"),
+    "dropout": (lambda: GATConv(3, 2, dropout=1.5), "dropout must be a probability from 0 to 1, got 1.5"),
+    "unknown fill": (
+        lambda: GATConv(3, 2, fill_value="median"),
+        "fill_value must be a number, a tensor or one of add, sum, mean, max, min, mul, got 'median'",
+    ),
+    "fill of many rows": (
+        lambda: GATConv(3, 2, fill_value=torch.ones(4, 2)),
+        r"fill_value must be one row of edge features \[edge_dim\], got \[4, 2\]",
+    ),
     "loops": (
         lambda: GCNConv(3, 2, normalize=False, add_self_loops=True),
         "add_self_loops=True needs normalize=True",
@@ -198,6 +288,18 @@ def test_bad_options(name: str) -> None:
     make, message = CONSTRUCTORS[name]
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_network_that_is_no_module() -> None:
+    with pytest.raises(TypeError, match=r"GINConv: nn must be a torch\.nn\.Module, got .*; wrap a function"):
+        GINConv(torch.relu)
+
+
+def test_a_fill_value_of_another_kind() -> None:
+    with pytest.raises(
+        TypeError, match="fill_value must be a number, a tensor or the name of a reduction, got None"
+    ):
+        GATConv(3, 2, fill_value=None)
 
 
 def test_an_argument_that_propagate_was_not_given() -> None:

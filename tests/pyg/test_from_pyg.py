@@ -122,7 +122,7 @@ class Net(torch.nn.Module):
         super().__init__()
         self.convs = torch.nn.ModuleList([pyg.GCNConv(3, 8), pyg.GraphConv(8, 8)])
         self.shared = self.convs[1]
-        self.other = pyg.SAGEConv(8, 8)
+        self.other = pyg.LEConv(8, 8)
         self.pool = pyg.global_mean_pool
         self.readout = pyg.aggr.MaxAggregation()
 
@@ -276,7 +276,7 @@ KEPT = {
         "it carries forward",
     ),
     "explained": (changed(lambda conv: setattr(conv, "_explain", True)), "it is being explained"),
-    "no layer of this class": (lambda: pyg.GATConv(3, 3), "no layer of this class yet"),
+    "no layer of this class": (lambda: pyg.GATv2Conv(3, 3), "no layer of this class yet"),
     "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "'median' has no geocompile operator"),
     "hook": (with_hook, "it carries hooks"),
     "parametrized": (with_parametrized_weight, "its lin is a"),

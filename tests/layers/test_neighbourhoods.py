@@ -1,0 +1,220 @@
+"""SAGEConv, GINConv and GATConv: dense formulas, training, dropout, attention weights, what is not finite."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from geocompile.layers import GATConv, GINConv, SAGEConv
+from tests.layers import dense
+from tests.layers.cases import (
+    FILL_VALUES,
+    GAT_OPTIONS,
+    GIN_OPTIONS,
+    SAGE_OPTIONS,
+    bipartite,
+    gin,
+    graph,
+    with_edge_attr,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
+GRAPHS = ((6, 14), (7, 40), (5, 0), (1, 2))
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("options", SAGE_OPTIONS, ids=str)
+def test_sage_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
+    for out_channels in (2, 5):
+        conv = SAGEConv(3, out_channels, **options).double()
+        for size in GRAPHS:
+            inputs = graph(*size)
+            torch.testing.assert_close(conv(*inputs), dense.sage(conv, *inputs))
+
+
+@pytest.mark.parametrize("options", GIN_OPTIONS, ids=str)
+def test_gin_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
+    conv = gin(4, **options).double()
+    for size in GRAPHS:
+        inputs = graph(*size)
+        torch.testing.assert_close(conv(*inputs), dense.gin(conv, *inputs))
+
+
+@pytest.mark.parametrize("options", GAT_OPTIONS, ids=str)
+@pytest.mark.parametrize("inputs", [graph, with_edge_attr])
+def test_gat_conv_equals_the_dense_formula(options: dict[str, Any], inputs: Callable[..., Any]) -> None:
+    conv = GATConv(3, 4, edge_dim=None if inputs is graph else 2, **options).double()
+    for size in GRAPHS:
+        given = inputs(*size)
+        torch.testing.assert_close(conv(*given), dense.gat(conv, *given))
+
+
+@pytest.mark.parametrize("fill_value", FILL_VALUES, ids=str)
+def test_self_loops_get_the_features_that_fill_value_says(fill_value: Any) -> None:
+    conv = GATConv(3, 4, heads=2, edge_dim=2, fill_value=fill_value).double()
+    for size in GRAPHS:
+        given = with_edge_attr(*size)
+        torch.testing.assert_close(conv(*given), dense.gat(conv, *given))
+
+
+def test_one_edge_feature_may_be_a_vector() -> None:
+    conv = GATConv(3, 4, edge_dim=1).double()
+    x, edge_index = graph(6, 14)
+    edge_attr = torch.randn(14, dtype=torch.float64)
+    torch.testing.assert_close(conv(x, edge_index, edge_attr), conv(x, edge_index, edge_attr[:, None]))
+
+
+class TestAttentionWeights:
+    def test_they_sum_to_one_and_give_the_result(self) -> None:
+        conv = GATConv(3, 4, heads=2, edge_dim=2, bias=False).double()
+        inputs = with_edge_attr(6, 20)
+        out, (edge_index, alpha) = conv(*inputs, return_attention_weights=True)
+        torch.testing.assert_close(out, conv(*inputs))
+        ones = torch.zeros(6, 2, dtype=torch.float64).index_add(0, edge_index[1], alpha)
+        torch.testing.assert_close(ones, torch.ones_like(ones))
+        h = conv.lin(inputs[0]).view(6, 2, 4)
+        terms = h[edge_index[0]] * alpha.unsqueeze(-1)
+        torch.testing.assert_close(torch.zeros_like(h).index_add(0, edge_index[1], terms).flatten(1), out)
+
+    def test_a_script_and_an_exported_program_give_them_too(self) -> None:
+        conv = GATConv(3, 4, heads=2, edge_dim=2).double()
+        script = torch.jit.script(conv)
+        inputs = with_edge_attr(6, 20)
+        expected = conv.forward_with_attention(*inputs)
+        torch.testing.assert_close(script.forward_with_attention(*inputs), expected)
+
+        class WithAttention(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = conv
+
+            def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Any:
+                return self.conv(x, edge_index, edge_attr, None, True)
+
+        nodes, edges = torch.export.Dim("nodes"), torch.export.Dim("edges")
+        shapes = ({0: nodes}, {1: edges}, {0: edges})
+        with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+            exported = torch.export.export(WithAttention(), inputs, dynamic_shapes=shapes).module()
+        for size in ((6, 20), (9, 5), (4, 0)):
+            inputs = with_edge_attr(*size)
+            torch.testing.assert_close(exported(*inputs), conv.forward_with_attention(*inputs))
+
+    def test_a_script_cannot_change_the_type_of_its_result_and_says_what_to_call(self) -> None:
+        script = torch.jit.script(GATConv(3, 4).double())
+        with pytest.raises(torch.jit.Error, match="call forward_with_attention in place of forward"):
+            script(*graph(4, 5), return_attention_weights=True)
+
+    def test_only_true_asks_for_them(self) -> None:
+        conv = GATConv(3, 4).double()
+        assert isinstance(conv(*graph(4, 5), return_attention_weights=False), Tensor)
+
+
+class TestDropout:
+    def test_it_drops_coefficients_in_training_and_keeps_the_expected_value(self) -> None:
+        conv = GATConv(3, 4, heads=2, dropout=0.5).double()
+        inputs = graph(6, 20)
+        calls = torch.stack([conv(*inputs) for _ in range(4000)])
+        assert calls.std(0).max() > 0.01
+        torch.testing.assert_close(calls.mean(0), conv.eval()(*inputs), rtol=0, atol=0.08)
+
+    def test_the_dropped_coefficients_are_those_that_are_returned(self) -> None:
+        conv = GATConv(3, 4, heads=2, dropout=0.5, bias=False).double()
+        x, edge_index = graph(6, 20)
+        out, (edges, alpha) = conv(x, edge_index, return_attention_weights=True)
+        assert 0.2 < (alpha == 0).double().mean() < 0.8
+        terms = conv.lin(x).view(6, 2, 4)[edges[0]] * alpha.unsqueeze(-1)
+        summed = torch.zeros(6, 2, 4, dtype=torch.float64).index_add(0, edges[1], terms)
+        torch.testing.assert_close(out, summed.flatten(1))
+
+    def test_it_is_off_in_a_script_in_eval_mode(self) -> None:
+        conv = GATConv(3, 4, dropout=0.5).double().eval()
+        inputs = graph(6, 20)
+        script = torch.jit.script(conv)
+        torch.testing.assert_close(script(*inputs), conv(*inputs))
+        script.train()
+        assert not torch.equal(script(*inputs), script(*inputs))
+
+
+TRAINED: dict[str, Callable[[], torch.nn.Module]] = {
+    "SAGEConv": lambda: SAGEConv(3, 4, normalize=False),
+    "GINConv": lambda: gin(4, train_eps=True),
+    "GATConv": lambda: GATConv(3, 4, edge_dim=2),
+    "GATConv with dropout": lambda: GATConv(3, 4, edge_dim=2, dropout=0.2),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_lowers_the_loss(name: str) -> None:
+    conv, head = TRAINED[name]().double(), torch.nn.Linear(4, 1).double()
+    x, edge_index, edge_attr = with_edge_attr(12, 40)
+    inputs = (x, edge_index, edge_attr) if "GAT" in name else (x, edge_index)
+    target = x.sum(1, keepdim=True)
+    optimizer = torch.optim.Adam([*conv.parameters(), *head.parameters()], lr=0.05)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = (head(conv(*inputs).relu()) - target).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert min(losses[-10:]) < 0.6 * losses[0]
+
+
+def test_a_pair_needs_no_loops_where_a_node_is_its_own_neighbour() -> None:
+    """The first nodes of the two sides, numbered alike, get one loop; the others none."""
+    conv = GATConv((3, 4), 2, bias=False).double()
+    (x, target), edge_index, _ = bipartite(4, 0)
+    out, (edges, alpha) = conv((x, target), edge_index, return_attention_weights=True)
+    assert edges.tolist() == [[0, 1, 2, 3], [0, 1, 2, 3]]
+    torch.testing.assert_close(alpha, torch.ones_like(alpha))
+    torch.testing.assert_close(out[:4], conv.lin_src(x))
+    assert not out[4:].any()
+
+
+def test_sizes_are_known_only_after_the_first_input() -> None:
+    x, edge_index, edge_attr = with_edge_attr(6, 14)
+    for layer, inputs in (
+        (SAGEConv(-1, 4, root_weight=True), (x, edge_index)),
+        (GATConv(-1, 4, heads=2, residual=True, edge_dim=-1), (x, edge_index, edge_attr)),
+        (GATConv((-1, -1), 4), ((x, x[:, :2]), edge_index)),
+    ):
+        layer.double()(*inputs)
+        assert not any(torch.nn.parameter.is_lazy(parameter) for parameter in layer.parameters())
+        torch.jit.script(layer)
+
+
+def test_what_is_not_finite_stays_where_it_can_reach() -> None:
+    x, edge_index = torch.zeros(4, 3, dtype=torch.float64), torch.tensor([[0, 1], [1, 2]])
+    x[0] = torch.nan
+    for layer in (
+        SAGEConv(3, 5),
+        SAGEConv(3, 2, root_weight=True),
+        GINConv(torch.nn.Identity()),
+        GATConv(3, 4),
+    ):
+        assert layer.double()(x, edge_index).isnan().any(1).tolist() == [True, True, False, False]
+
+
+def test_parameters_are_drawn_anew() -> None:
+    for layer in (
+        SAGEConv(3, 4, root_weight=True, project=True),
+        gin(4),
+        GATConv(3, 4, edge_dim=2, residual=True),
+    ):
+        before = {name: value.clone() for name, value in layer.state_dict().items()}
+        layer.reset_parameters()
+        changed = {name for name, value in layer.state_dict().items() if not torch.equal(value, before[name])}
+        assert {name for name in before if "weight" in name or "att" in name} <= changed
+
+
+def test_the_constructor_of_gin_conv_leaves_the_network_as_it_is() -> None:
+    network = torch.nn.Linear(3, 4)
+    before = network.weight.clone()
+    GINConv(network)
+    assert torch.equal(network.weight, before)
