@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "custom_ops/kernels"
-PER_ISA = ("gather_segment_reduce.cpp", "gather_segment_backward.cpp")
+TESTS = Path(__file__).with_name("native")
+PER_ISA = ("gat.cpp", "gather_segment_reduce.cpp", "gather_segment_backward.cpp", "segment_softmax.cpp")
 INSTRUCTION_SETS = {"generic": [], "avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4"]}
 
 
@@ -17,6 +18,7 @@ def build(folder: Path, sanitizer: str) -> Path:
         "-std=c++17",
         "-O1",
         "-g",
+        "-Wno-psabi",
         f"-fsanitize={sanitizer}",
         "-fno-sanitize-recover=all",
         f"-I{ROOT / 'custom_ops'}",
@@ -31,13 +33,11 @@ def build(folder: Path, sanitizer: str) -> Path:
     for isa, march in INSTRUCTION_SETS.items() if x86 else [("generic", [])]:
         for source in PER_ISA:
             compile_one(KERNELS / "cpu" / source, f"{isa}-{source}", f"-DGEOCOMPILE_ISA={isa}", *march)
-    for source in [
-        *KERNELS.glob("*.cpp"),
-        *KERNELS.glob("cpu/*.cpp"),
-        Path(__file__).with_name("kernel_test.cpp"),
-    ]:
+    for source in [*KERNELS.glob("*.cpp"), *KERNELS.glob("cpu/*.cpp")]:
         if source.name not in PER_ISA:
             compile_one(source, source.name, *(["-DGEOCOMPILE_X86"] if x86 else []))
+    for source in sorted(TESTS.glob("*.cpp")):
+        compile_one(source, f"test-{source.name}")
     binary = folder / "kernel_test"
     subprocess.run(["g++", f"-fsanitize={sanitizer}", *objects, "-pthread", "-o", str(binary)], check=True)
     return binary
