@@ -1,7 +1,21 @@
 """What attention layers share: scores without a projection per edge, self-loops in graphs of two sides. Scriptable."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+from geocompile.layers.propagation import group_edges
+
+
+class AttentionGraph(NamedTuple):
+    """Edges by receiving node, and what edge features add to the scores."""
+
+    rowptr: Tensor
+    col: Tensor
+    perm: Tensor  # which edge stands at each place; loops that were appended come after the edges
+    edge: Tensor | None  # [num_edges, heads]
+    self_edge: Tensor | None  # [num_rows, heads]
 
 
 def folded(weight: Tensor, att: Tensor) -> Tensor:
@@ -18,17 +32,23 @@ def folded(weight: Tensor, att: Tensor) -> Tensor:
     return torch.bmm(att.transpose(0, 1), weight.view(heads, channels, weight.size(1))).squeeze(1)
 
 
-def edges_with_loops(
-    index_i: Tensor, index_j: Tensor, num_loops: int, num_receiving: int
-) -> tuple[Tensor, Tensor]:
-    """The edges of a bipartite graph, then a loop for each of the first nodes, which both sides have.
+def with_loops(graph: AttentionGraph, rows: Tensor, num_loops: int, num_receiving: int) -> AttentionGraph:
+    """The graph with a loop for each of the first nodes, which both sides have, as ordinary edges behind the others.
 
-    Loops that are there already are sent to row ``num_receiving``, one more than there is, which nobody reads: the
-    number of edges does not depend on how many they are.
+    For two sides of different size, where the operators have no loops of their own. Loops that are there already are
+    sent to row ``num_receiving``, one more than there is, which nobody reads: the number of edges does not depend on
+    how many they are. ``rows`` is the receiving node of each edge of ``graph``.
     """
-    loops = torch.arange(num_loops, dtype=index_i.dtype, device=index_i.device)
-    others = index_i.masked_fill(index_i == index_j, num_receiving)
-    return torch.cat([others, loops]), torch.cat([index_j, loops])
+    loops = torch.arange(num_loops, dtype=rows.dtype, device=rows.device)
+    others = rows.masked_fill(rows == graph.col, num_receiving)
+    rowptr, col, places = group_edges(
+        torch.cat([others, loops]), torch.cat([graph.col, loops]), num_receiving + 1
+    )
+    perm = torch.cat([graph.perm, loops + graph.col.size(0)]).index_select(0, places)
+    edge, self_edge = graph.edge, graph.self_edge
+    if edge is not None and self_edge is not None:
+        edge = torch.cat([edge, self_edge[:num_loops]]).index_select(0, places)
+    return AttentionGraph(rowptr, col, perm, edge, None)
 
 
 def listed_with_loops(edge_index: Tensor, alpha: Tensor, loop_alpha: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gat_aggregate, gat_coefficients, gather_segment_reduce
-from geocompile.layers.attention import edges_with_loops, folded, listed_with_loops
+from geocompile.layers.attention import AttentionGraph, folded, listed_with_loops, with_loops
 from geocompile.layers.checks import check_edge_index, check_features, check_pair, edge_attr_as
 from geocompile.layers.linear import glorot_, infer_size, linear, pair_of_channels
 from geocompile.layers.loop_features import LoopFeatures
@@ -17,20 +17,10 @@ from geocompile.layers.pairs import count_receiving, sending_end, smaller
 from geocompile.layers.propagation import end_of, ends, group_edges, pick_end
 
 
-class _Graph(NamedTuple):
-    """Edges by receiving node, and what edge features add to the scores."""
-
-    rowptr: Tensor
-    col: Tensor
-    perm: Tensor  # which edge stands at each place; loops that were appended come after the edges
-    edge: Tensor | None  # [num_edges, heads]
-    self_edge: Tensor | None  # [num_rows, heads]
-
-
 class _Terms(NamedTuple):
     """What one call computes before the softmax."""
 
-    graph: _Graph
+    graph: AttentionGraph
     x: Tensor  # [num_sources, heads, channels]
     source: Tensor  # scores, [num_sources, heads]
     target: Tensor  # scores, [num_rows, heads]
@@ -247,8 +237,8 @@ class GATConv(MessagePassing):
         h, from_source, from_target = self._projected(source, target, edge_index, num_receiving, is_pair)
         graph = self._graph(edge_index, edge_attr, source, num_receiving)
         if is_pair and self.add_self_loops:
-            num_loops = smaller(source.size(0), num_receiving)
-            graph = self._with_loops(graph, edge_index, num_loops, num_receiving)
+            rows = edge_index[ends(self.flow)[0]].index_select(0, graph.perm)
+            graph = with_loops(graph, rows, smaller(source.size(0), num_receiving), num_receiving)
             from_target = torch.cat([from_target, from_target.new_zeros([1, self.heads])])
         residual: Tensor | None = None
         if self.res is not None and target is not None:
@@ -295,7 +285,9 @@ class GATConv(MessagePassing):
             assert self.lin_dst is not None
             return self.lin_src.weight, self.lin_dst.weight
 
-    def _graph(self, edge_index: Tensor, edge_attr: Tensor | None, x: Tensor, num_receiving: int) -> _Graph:
+    def _graph(
+        self, edge_index: Tensor, edge_attr: Tensor | None, x: Tensor, num_receiving: int
+    ) -> AttentionGraph:
         i, j = ends(self.flow)
         rowptr, col, perm = group_edges(edge_index[i], edge_index[j], num_receiving)
         edge: Tensor | None = None
@@ -307,19 +299,7 @@ class GATConv(MessagePassing):
             if self.add_self_loops:
                 is_loop = edge_index[i].index_select(0, perm) == col
                 self_edge = self.loop_features(edge_attr, edge, weight, is_loop, rowptr, perm)
-        return _Graph(rowptr, col, perm, edge, self_edge)
-
-    def _with_loops(self, graph: _Graph, edge_index: Tensor, num_loops: int, num_receiving: int) -> _Graph:
-        """Loops as ordinary edges, for two sides of different size, where the operator has no loops."""
-        rows = edge_index[ends(self.flow)[0]].index_select(0, graph.perm)
-        index_i, index_j = edges_with_loops(rows, graph.col, num_loops, num_receiving)
-        rowptr, col, places = group_edges(index_i, index_j, num_receiving + 1)
-        loops = torch.arange(num_loops, dtype=col.dtype, device=col.device) + graph.col.size(0)
-        perm = torch.cat([graph.perm, loops]).index_select(0, places)
-        edge, self_edge = graph.edge, graph.self_edge
-        if edge is not None and self_edge is not None:
-            edge = torch.cat([edge, self_edge[:num_loops]]).index_select(0, places)
-        return _Graph(rowptr, col, perm, edge, None)
+        return AttentionGraph(rowptr, col, perm, edge, self_edge)
 
     def _coefficients(self, terms: _Terms) -> tuple[Tensor, Tensor]:
         """Of the edges in row order and of the nodes' own loops, after dropout."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from geocompile.layers import GCNConv, GraphConv
+from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
 from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
 from tests.layers.dense import reduced
 from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
@@ -241,6 +241,11 @@ AUTOCAST = {
     "maximum": lambda: GCNConv(4, 8, aggr="max"),
     "GraphConv": lambda: GraphConv(4, 4),
     "GraphConv aggregates first": lambda: GraphConv(4, 8),
+    "SAGEConv": lambda: SAGEConv(4, 4),
+    "SAGEConv aggregates first": lambda: SAGEConv(4, 8, root_weight=True, normalize=False),
+    "SAGEConv maximum": lambda: SAGEConv(4, 8, aggr="max"),
+    "GINConv": lambda: GINConv(torch.nn.Linear(4, 4), train_eps=True),
+    "GATConv": lambda: GATConv(4, 4, heads=2),
     "user's own": lambda: TutorialEdgeConv(4, 4),
     "user's normalisation": lambda: TutorialGCN(4, 8),
 }

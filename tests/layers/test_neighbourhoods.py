@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from geocompile.layers import GATConv, GINConv, SAGEConv
@@ -68,6 +70,72 @@ def test_one_edge_feature_may_be_a_vector() -> None:
     x, edge_index = graph(6, 14)
     edge_attr = torch.randn(14, dtype=torch.float64)
     torch.testing.assert_close(conv(x, edge_index, edge_attr), conv(x, edge_index, edge_attr[:, None]))
+
+
+@st.composite
+def any_graph(draw: st.DrawFn) -> tuple[Tensor, Tensor, Tensor]:
+    """Up to 6 nodes and 20 edges of any kind."""
+    num_nodes = draw(st.integers(1, 6))
+    node = st.integers(0, num_nodes - 1)
+    edges = draw(st.lists(st.tuples(node, node), max_size=20))
+    edge_index = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 1000)))
+    x = torch.randn(num_nodes, 3, dtype=torch.float64, generator=generator)
+    return x, edge_index, torch.randn(len(edges), 2, dtype=torch.float64, generator=generator)
+
+
+@settings(deadline=None, max_examples=60)
+@given(inputs=any_graph())
+def test_any_small_graph_gives_the_dense_formulas(inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    x, edge_index, edge_attr = inputs
+    torch.manual_seed(0)
+    sage, network, gat = (
+        SAGEConv(3, 2).double(),
+        gin(4, eps=0.5).double(),
+        GATConv(3, 2, 2, edge_dim=2).double(),
+    )
+    torch.testing.assert_close(sage(x, edge_index), dense.sage(sage, x, edge_index))
+    torch.testing.assert_close(network(x, edge_index), dense.gin(network, x, edge_index))
+    torch.testing.assert_close(gat(x, edge_index, edge_attr), dense.gat(gat, x, edge_index, edge_attr))
+
+
+@settings(deadline=None, max_examples=30)
+@given(inputs=any_graph())
+def test_renumbered_nodes_and_reordered_edges_give_renumbered_results(
+    inputs: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    x, edge_index, edge_attr = inputs
+    new = torch.randperm(x.size(0))
+    order = torch.randperm(edge_index.size(1))
+    moved = torch.empty_like(x)
+    moved[new] = x
+    torch.manual_seed(0)
+    for layer, more in ((SAGEConv(3, 2), False), (gin(4), False), (GATConv(3, 2, 2, edge_dim=2), True)):
+        layer.double()
+        expected = layer(x, edge_index, edge_attr) if more else layer(x, edge_index)
+        edges = new[edge_index][:, order]
+        actual = layer(moved, edges, edge_attr[order]) if more else layer(moved, edges)
+        torch.testing.assert_close(actual[new], expected)
+
+
+STATES: dict[str, tuple[str, dict[str, Any], Callable[[], torch.nn.Module]]] = {
+    "SAGEConv": ("SAGEConv", {}, lambda: SAGEConv(3, 4, normalize=False, root_weight=True)),
+    "GINConv": ("GINConv", {"train_eps": True}, lambda: gin(4, train_eps=True)),
+    "GATConv": ("GATConv", {"heads": 2, "residual": True}, lambda: GATConv(3, 4, 2, residual=True)),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_state_dicts_load_both_ways_with_pyg(name: str) -> None:
+    pyg = pytest.importorskip("torch_geometric.nn", reason="PyG is not installed (extra: pyg)")
+    theirs_name, options, make = STATES[name]
+    ours = make()
+    arguments = (gin(4).nn,) if name == "GINConv" else (3, 4)
+    theirs = getattr(pyg, theirs_name)(*arguments, **options)
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    x, edge_index = graph(6, 14)
+    torch.testing.assert_close(ours(x.float(), edge_index), theirs(x.float(), edge_index))
 
 
 class TestAttentionWeights:
