@@ -8,7 +8,7 @@ OLDEST_ORT := .venv-ort-oldest
 OLDEST_ORT_VERSION = $(shell $(PYTHON) -c "import sys; print({13: '1.20'}.get(sys.version_info[1], '1.18' if sys.version_info[1] < 13 else '1.24'))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-ort-oldest lint types bench clean
+.PHONY: help setup demo test test-full test-ort-oldest lint types bench peers clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -58,6 +58,18 @@ types: setup  ## mypy --strict
 bench: setup  ## The benchmarks; tables go to docs/
 	$(BIN)/python -m benchmarks.gcn --write
 	$(BIN)/python -m benchmarks.aggregation --write
+	$(BIN)/python -m benchmarks.kernels --write
+
+# Built against the installed torch, so that a wheel serves no other: pip's cache has a folder per torch.
+PEERS_CACHE = $(shell $(BIN)/python -m pip cache dir)/peers-torch-$(shell $(BIN)/python -c "import torch; print(torch.__version__)")
+.venv/.peers: pyproject.toml .venv/.packages
+	$(BIN)/python -m pip install --quiet setuptools
+	$(BIN)/python tools/requirements.py peers | FORCE_ONLY_CPU=1 xargs -d '\n' \
+	  $(BIN)/python -m pip install --quiet --no-build-isolation --cache-dir "$(PEERS_CACHE)" "$(TORCH)"
+	$(BIN)/python -c "import torch_scatter, torch_cluster, torch_sparse, torch_spline_conv"
+	@touch $@
+
+peers: setup .venv/.peers  ## The packages that we are compared with; 20 minutes the first time
 
 clean:  ## Remove what was built, .venv included
 	rm -rf .venv $(OLDEST_ORT) build dist
