@@ -44,7 +44,7 @@ def call(case: Case) -> tuple[Tensor, ...]:
 def power_law(
     num_nodes: int = 2000, num_edges: int = 60_000, channels: int = 64
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Features, rowptr, col and weights of a graph with rows of 0 to some thousand edges."""
+    """Features, rowptr, col and weights of a graph with rows of one to some thousand edges."""
     generator = torch.Generator().manual_seed(5)
     row = (torch.rand(num_edges, generator=generator) ** 4 * num_nodes).long()
     source = torch.randint(num_nodes, (num_edges,), generator=generator)
