@@ -26,7 +26,7 @@ def digits_section(classifiers: dict[str, Callable[..., Tensor]], test: Sequence
     text = (
         "Held-out digits as the model sees them: a node per inked pixel, fuller where there is more ink, an edge "
         f"between neighbours; the model was never trained on them.{mistakes} Below each is the digit that eager and "
-        "every engine saw, and the probability that it gave to it."
+        "every engine saw in it, with the probability that they gave."
     )
     return Section("A few digits", text, figures=figures)
 
@@ -50,7 +50,7 @@ def _figure(graph: Graphs, classifiers: dict[str, Callable[..., Tensor]]) -> Gra
         seen = int(shares.argmax())
         answers.setdefault((seen, f"{float(shares[seen]):.1%}"), []).append(name)
     lines = tuple(
-        f"{seen}, {share}: {_names(names, classifiers)}" for (seen, share), names in answers.items()
+        f"seen as {seen} by {_names(names, classifiers)}, {share}" for (seen, share), names in answers.items()
     )
     return GraphFigure(
         title=f"a {truth}",

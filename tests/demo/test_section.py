@@ -23,7 +23,7 @@ def test_one_digit_of_each_kind_with_the_answers_of_all() -> None:
     assert [figure.title for figure in section.figures] == [f"a {digit}" for digit in range(10)]
     for digit, figure in enumerate(section.figures):
         assert figure.good is True
-        assert figure.lines == (f"{digit}, 100.0%: all",)
+        assert figure.lines == (f"seen as {digit} by all, 100.0%",)
         assert len(figure.shades) == len(figure.positions)
         assert all(0 < shade <= 1 for shade in figure.shades)
         assert all(a < b < len(figure.positions) for a, b in figure.edges)
@@ -35,5 +35,5 @@ def test_mistakes_come_first_and_engines_that_differ_are_named() -> None:
     section = digits_section({"eager": always_one, "onnx": always_two}, test)
     assert len(section.figures) == MAX_DIGITS
     assert all(figure.good is False for figure in section.figures)
-    assert "first 2 it gets wrong" not in section.text or section.figures[0].title != "a 1"
-    assert section.figures[0].lines == ("1, 100.0%: eager", "2, 100.0%: onnx")
+    assert "The first 12 it gets wrong" in section.text
+    assert section.figures[0].lines == ("seen as 1 by eager, 100.0%", "seen as 2 by onnx, 100.0%")
