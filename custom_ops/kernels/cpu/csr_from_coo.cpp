@@ -1,5 +1,8 @@
-// Stable parallel counting sort: each block of edges counts its rows, a scan over (row, block) turns counts into
-// places, and each block scatters its edges. Blocks are in edge order, so the result is the serial one.
+// Stable parallel counting sort. Blocks of edges, in edge order, each count their rows, a scan over (row, block) turns
+// counts into places, and each block scatters its edges: the result is the serial one.
+//
+// Where there are many rows, the scattered writes would miss the caches. There the blocks first sort their edges by
+// bucket, a range of rows, into records that are written and read in sequence; then each bucket is sorted in cache.
 #include "../csr_from_coo.h"
 
 #include <algorithm>
@@ -7,65 +10,169 @@
 #include <limits>
 #include <sstream>
 
+#include "balance.h"
 #include "validate.h"
 
 namespace geocompile::cpu {
 namespace {
 
+// Measured on power-law graphs with int64 and `other`, against sorting without buckets: 1.5 times faster at 2.3 million
+// edges and 170 thousand rows, 2.4 times at 10 million, 0.8 times at 500 thousand, whose output the caches hold.
+constexpr int64_t kFewRows = 4096;         // whose places stay in cache
+constexpr int64_t kCached = 16 << 20;      // bytes of output that do so too
+constexpr int64_t kBucketBytes = 1 << 16;  // of output: half or less of the smallest second-level caches
+constexpr int64_t kMostBuckets = 1024;     // written at one time
+constexpr int64_t kChecked = 2048;         // edges that are checked, then counted while they are in cache
+
 // A block must be long enough to pay for its own row of counters.
-int64_t block_count(int64_t num_edges, int64_t num_rows, int64_t threads) {
-  const int64_t worthwhile = num_edges / std::max<int64_t>(num_rows, 1 << 14);
+int64_t block_count(int64_t num_edges, int64_t counters, int64_t threads) {
+  const int64_t worthwhile = num_edges / std::max<int64_t>(counters, 1 << 14);
   return std::clamp<int64_t>(std::min(threads, worthwhile), 1, 64);
 }
 
-template <class I>
-void count_rows(const CsrFromCoo& args, I* counts, int64_t blocks, const Parallel& parallel) {
-  const I* index = static_cast<const I*>(args.index);
-  std::atomic<bool> bad{false};
-  parallel(blocks, [&](int64_t block) {
-    const int64_t begin = args.num_edges * block / blocks, end = args.num_edges * (block + 1) / blocks;
-    if (!all_below(index, begin, end, args.num_rows)) {
-      bad = true;
-      return;
-    }
-    I* mine = counts + block * args.num_rows;
-    std::fill_n(mine, args.num_rows, I{0});
-    for (int64_t e = begin; e < end; ++e) ++mine[index[e]];
-  });
-  if (bad) throw_bad_index(args.op, args.argument, index, args.num_edges, args.num_rows);
-}
+// An edge on its way to its bucket; 32 bits for what fits, so that less memory is moved.
+template <class I, bool kOther>
+struct Record {
+  uint32_t row, edge;
+  I other;
+};
 
-// counts[block][row] becomes the first place of that block's edges of that row.
 template <class I>
-void scan(I* counts, I* rowptr, int64_t num_rows, int64_t blocks) {
-  I place = 0;
-  for (int64_t row = 0; row < num_rows; ++row) {
-    rowptr[row] = place;
-    for (int64_t block = 0; block < blocks; ++block) {
-      const I count = counts[block * num_rows + row];
-      counts[block * num_rows + row] = place;
-      place += count;
+struct Record<I, false> {
+  uint32_t row, edge;
+};
+
+// How the edges are cut: into blocks by their order, and into buckets by their row.
+struct Plan {
+  int64_t blocks = 1, shift = 0, buckets = 0;  // a bucket has 2^shift rows; no buckets: the rows themselves are sorted
+
+  Plan(const CsrFromCoo& args, int64_t threads) {
+    constexpr int64_t kLimit = std::numeric_limits<uint32_t>::max();
+    const int64_t written = args.num_edges * static_cast<int64_t>(size_of(args.dtype)) * (args.other ? 2 : 1);
+    if (args.num_rows > kFewRows && written > kCached && std::max(args.num_edges, args.num_rows) <= kLimit) {
+      while ((args.num_rows - 1) >> shift >= std::min(written / kBucketBytes, kMostBuckets)) ++shift;
+      buckets = ((args.num_rows - 1) >> shift) + 1;
     }
+    blocks = block_count(args.num_edges, counters(args), threads);
   }
-  rowptr[num_rows] = place;
-}
+
+  int64_t counters(const CsrFromCoo& args) const { return buckets ? buckets : args.num_rows; }
+};
 
 template <class I>
-void place_edges(const CsrFromCoo& args, I* places, int64_t blocks, const Parallel& parallel) {
+struct Sort {
+  const CsrFromCoo& args;
+  const Plan& plan;
+  const Parallel& parallel;
   const I* index = static_cast<const I*>(args.index);
   const I* other = static_cast<const I*>(args.other);
+  I* rowptr = static_cast<I*>(args.rowptr);
   I* perm = static_cast<I*>(args.perm);
   I* other_sorted = static_cast<I*>(args.other_sorted);
-  parallel(blocks, [&](int64_t block) {
-    I* next = places + block * args.num_rows;
-    const int64_t begin = args.num_edges * block / blocks, end = args.num_edges * (block + 1) / blocks;
-    for (int64_t e = begin; e < end; ++e) {
-      const I place = next[index[e]]++;
-      perm[place] = static_cast<I>(e);
-      if (other) other_sorted[place] = other[e];
+
+  int64_t begin(int64_t block) const { return args.num_edges * block / plan.blocks; }
+
+  // counts[block][row >> shift], after checking that the rows are in range.
+  template <class Count>
+  void count(Count* counts, int64_t shift, int64_t counters) const {
+    std::atomic<bool> bad{false};
+    parallel(plan.blocks, [&](int64_t block) {
+      Count* mine = counts + block * counters;
+      std::fill_n(mine, counters, Count{0});
+      for (int64_t first = begin(block); first < begin(block + 1) && !bad; first += kChecked) {
+        const int64_t last = std::min(first + kChecked, begin(block + 1));
+        if (!all_below(index, first, last, args.num_rows)) {
+          bad = true;
+        } else {
+          for (int64_t e = first; e < last; ++e) ++mine[index[e] >> shift];
+        }
+      }
+    });
+    if (bad) throw_bad_index(args.op, args.argument, index, args.num_edges, args.num_rows);
+  }
+
+  // counts[block][i] becomes the first place of that block's edges of row (or bucket) i, starts[i] that of all of them.
+  template <class Count, class Start>
+  void scan(Count* counts, Start* starts, int64_t counters) const {
+    Count place = 0;
+    for (int64_t i = 0; i < counters; ++i) {
+      starts[i] = static_cast<Start>(place);
+      for (int64_t block = 0; block < plan.blocks; ++block) {
+        const Count count = counts[block * counters + i];
+        counts[block * counters + i] = place;
+        place += count;
+      }
     }
-  });
-}
+    starts[counters] = static_cast<Start>(place);
+  }
+
+  // --- few rows ---
+
+  template <class Count>
+  void by_rows(Count* counts) const {
+    count(counts, 0, args.num_rows);
+    scan(counts, rowptr, args.num_rows);
+    parallel(plan.blocks, [&](int64_t block) {
+      Count* next = counts + block * args.num_rows;
+      for (int64_t e = begin(block); e < begin(block + 1); ++e) put(static_cast<int64_t>(next[index[e]]++), e);
+    });
+  }
+
+  void put(int64_t place, int64_t edge) const {
+    perm[place] = static_cast<I>(edge);
+    if (other) other_sorted[place] = other[edge];
+  }
+
+  // --- many rows ---
+
+  template <bool kOther>
+  void by_buckets(void* workspace) const {
+    auto* starts = static_cast<int64_t*>(workspace);
+    auto* counts = starts + plan.buckets + 1;
+    auto* records = reinterpret_cast<Record<I, kOther>*>(counts + plan.blocks * plan.buckets);
+    count(counts, plan.shift, plan.buckets);
+    scan(counts, starts, plan.buckets);
+    parallel(plan.blocks, [&](int64_t block) { fill_buckets<kOther>(records, counts + block * plan.buckets, block); });
+    const int64_t tasks = task_count(args.num_edges, parallel.threads());
+    parallel(tasks, [&](int64_t task) {
+      const int64_t last = first_row(starts, plan.buckets, task + 1, tasks);
+      for (int64_t b = first_row(starts, plan.buckets, task, tasks); b < last; ++b)
+        sort_bucket<kOther>(records, b, starts[b], starts[b + 1]);
+    });
+    rowptr[args.num_rows] = static_cast<I>(args.num_edges);
+  }
+
+  template <bool kOther>
+  void fill_buckets(Record<I, kOther>* records, int64_t* next, int64_t block) const {
+    for (int64_t e = begin(block); e < begin(block + 1); ++e) {
+      Record<I, kOther>& record = records[next[index[e] >> plan.shift]++];
+      record.row = static_cast<uint32_t>(index[e]);
+      record.edge = static_cast<uint32_t>(e);
+      if constexpr (kOther) record.other = other[e];
+    }
+  }
+
+  // The bucket's part of rowptr serves as its counters: first counts, then next places, which end up one row ahead.
+  template <bool kOther>
+  void sort_bucket(const Record<I, kOther>* records, int64_t bucket, int64_t begin, int64_t end) const {
+    const int64_t first = bucket << plan.shift, last = std::min(args.num_rows, (bucket + 1) << plan.shift);
+    std::fill(rowptr + first, rowptr + last, I{0});
+    for (int64_t p = begin; p < end; ++p) ++rowptr[records[p].row];
+    I place = static_cast<I>(begin);
+    for (int64_t row = first; row < last; ++row) {
+      const I count = rowptr[row];
+      rowptr[row] = place;
+      place += count;
+    }
+    for (int64_t p = begin; p < end; ++p) {
+      const I at = rowptr[records[p].row]++;
+      perm[at] = static_cast<I>(records[p].edge);
+      if constexpr (kOther) other_sorted[at] = records[p].other;
+    }
+    for (int64_t row = last - 1; row > first; --row) rowptr[row] = rowptr[row - 1];
+    rowptr[first] = static_cast<I>(begin);
+  }
+};
 
 template <class I>
 void run(const CsrFromCoo& args, void* workspace, const Parallel& parallel) {
@@ -74,11 +181,12 @@ void run(const CsrFromCoo& args, void* workspace, const Parallel& parallel) {
     message << "geocompile." << args.op << ": " << args.num_edges << " edges do not fit int32; use int64 indices";
     throw std::invalid_argument(message.str());
   }
-  const int64_t blocks = block_count(args.num_edges, args.num_rows, parallel.threads());
-  I* counts = static_cast<I*>(workspace);
-  count_rows<I>(args, counts, blocks, parallel);
-  scan<I>(counts, static_cast<I*>(args.rowptr), args.num_rows, blocks);
-  place_edges<I>(args, counts, blocks, parallel);
+  const Plan plan(args, parallel.threads());
+  const Sort<I> sort{args, plan, parallel};
+  if (plan.buckets)
+    return args.other ? sort.template by_buckets<true>(workspace) : sort.template by_buckets<false>(workspace);
+  if (args.num_edges <= std::numeric_limits<uint32_t>::max()) return sort.by_rows(static_cast<uint32_t*>(workspace));
+  sort.by_rows(static_cast<uint64_t*>(workspace));
 }
 
 template <class I>
@@ -91,7 +199,11 @@ int64_t largest(const I* values, int64_t count) {
 }  // namespace
 
 size_t csr_from_coo_workspace(const CsrFromCoo& args, int64_t threads) {
-  return size_of(args.dtype) * args.num_rows * block_count(args.num_edges, args.num_rows, threads);
+  const Plan plan(args, threads);
+  const size_t counters = plan.counters(args) * plan.blocks;
+  if (!plan.buckets) return counters * (args.num_edges <= std::numeric_limits<uint32_t>::max() ? 4 : 8);
+  const size_t record = sizeof(uint32_t) * 2 + (args.other ? size_of(args.dtype) : 0);
+  return record * args.num_edges + sizeof(int64_t) * (plan.buckets + 1 + counters);
 }
 
 void csr_from_coo(const CsrFromCoo& args, void* workspace, const Parallel& parallel) {
