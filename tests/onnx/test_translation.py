@@ -58,6 +58,22 @@ def test_a_fill_value_that_onnx_cannot_hold_is_refused_in_float64_only() -> None
     export(np.float32)
 
 
+@pytest.mark.parametrize("op_type", ["ScatterSum", "ScatterMaxArg"])
+def test_integers_to_scatter_are_refused_in_onnx(op_type: str) -> None:
+    case = ONE_OF_EACH[op_type]
+    tensors = (torch.ones(40, 5, dtype=torch.long), torch.zeros(40, dtype=torch.long), torch.empty(9, 2))
+    with pytest.raises(torch.onnx.OnnxExporterError) as error:
+        torch.onnx.export(
+            OneOperator(case).eval(),
+            tensors,
+            dynamo=True,
+            verbose=False,
+            opset_version=operators.OPSET,
+            custom_translation_table=operators.translation_table(),
+        )
+    assert f"geocompile.{case.operator}: in ONNX 'src' must be a float tensor" in _messages(error.value)
+
+
 def _messages(error: BaseException | None) -> str:
     """Of an exception and its causes."""
     return "" if error is None else f"{error}\n{_messages(error.__cause__)}"
