@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import onnx.defs
 
-from geocompile.custom_ops.onnx import csr_from_coo, gather_segment_reduce, gcn_norm, scatter, segment_reduce
+from geocompile.custom_ops.onnx import (
+    csr_from_coo,
+    gat,
+    gather_segment_reduce,
+    gcn_norm,
+    scatter,
+    segment_reduce,
+    softmax,
+)
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION, OnnxOperator
 
 if TYPE_CHECKING:
@@ -37,7 +45,7 @@ __all__ = [
 
 OPERATORS: dict[str, OnnxOperator] = {
     operator.op_type: operator
-    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter)
+    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat)
     for operator in family.OPERATORS
 }
 OP_TYPES: tuple[str, ...] = tuple(OPERATORS)

@@ -13,10 +13,12 @@ import torch
 from onnxscript.onnx_types import TensorType
 
 import geocompile.custom_ops.operators  # noqa: F401  (defines torch.ops.geocompile)
+from geocompile.custom_ops.onnx import gat as gat_variants
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
 from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
+from geocompile.custom_ops.onnx import softmax as softmax_variants
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION
 
 _geocompile = onnxscript.values.Opset(DOMAIN, VERSION)
@@ -34,6 +36,9 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.gcn_norm.default: _gcn_norm,
         ops.scatter.default: _scatter,
         ops.scatter_arg.default: _scatter_arg,
+        ops.segment_softmax.default: _segment_softmax,
+        ops.gat_coefficients.default: _gat_coefficients,
+        ops.gat_aggregate.default: _gat_aggregate,
     }
 
 
@@ -75,7 +80,7 @@ def _gcn_norm(
     fill_value: float = 1.0,
     add_self_loops: bool = True,
 ) -> Any:
-    _require_exact(fill_value, like)
+    _require_exact("gcn_norm: fill_value", fill_value, like)
     operator = getattr(_geocompile, norm_variants.op_type_of(weight is not None))
     inputs = _given(rowptr, col, like, weight)
     return operator(*inputs, fill_value=float(fill_value), add_self_loops=int(add_self_loops))
@@ -93,7 +98,7 @@ def _scatter_arg(
     return operator(src, index, like, dim=_float_dim("scatter_arg", src, dim))
 
 
-def _float_dim(name: str, src: TensorType, dim: int) -> int:
+def _float_dim(name: str, src: Any, dim: int) -> int:
     """`dim` counted from the front, for values that the operators in ONNX take."""
     if src.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64):
         raise ValueError(
@@ -103,12 +108,69 @@ def _float_dim(name: str, src: TensorType, dim: int) -> int:
     return dim % len(src.shape)
 
 
-def _require_exact(fill_value: float, like: TensorType) -> None:
+def _segment_softmax(src: TensorType, rowptr: TensorType, perm: TensorType | None = None) -> Any:
+    return getattr(_geocompile, softmax_variants.op_type_of(perm is not None))(*_given(src, rowptr, perm))
+
+
+def _gat_coefficients(
+    rowptr: TensorType,
+    col: TensorType,
+    source: TensorType,
+    target: TensorType,
+    edge: TensorType | None = None,
+    self_edge: TensorType | None = None,
+    negative_slope: float = 0.2,
+    self_loops: bool = False,
+) -> Any:
+    inputs = (rowptr, col, source, target)
+    return _gat("gat_coefficients", inputs, edge, self_edge, negative_slope, self_loops)
+
+
+def _gat_aggregate(
+    x: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    source: TensorType,
+    target: TensorType,
+    edge: TensorType | None = None,
+    self_edge: TensorType | None = None,
+    negative_slope: float = 0.2,
+    self_loops: bool = False,
+) -> Any:
+    inputs = (x, rowptr, col, source, target)
+    return _gat("gat_aggregate", inputs, edge, self_edge, negative_slope, self_loops)
+
+
+def _gat(
+    name: str,
+    inputs: tuple[TensorType, ...],
+    edge: TensorType | None,
+    self_edge: TensorType | None,
+    negative_slope: float,
+    self_loops: bool,
+) -> Any:
+    """Edges and loops have shares of the scores or neither has: the one that is missing becomes zeros."""
+    col, source, target = inputs[-3:]
+    _require_exact(f"{name}: negative_slope", negative_slope, source)
+    with_edge = edge is not None or self_edge is not None
+    if with_edge and self_loops:
+        self_edge = _zeros(target, target) if self_edge is None else self_edge
+        edge = _zeros(_standard.Gather(source, col, axis=0), source) if edge is None else edge
+    operator = getattr(_geocompile, gat_variants.op_type_of(name, with_edge, self_loops))
+    return operator(*_given(*inputs, edge, self_edge), negative_slope=float(negative_slope))
+
+
+def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:
+    zero = _standard.CastLike(_standard.Constant(value_float=0.0), typed_like)
+    return _standard.Expand(zero, _standard.Shape(shaped_like))
+
+
+def _require_exact(argument: str, value: float, like: TensorType) -> None:
     """A float attribute is float32 in ONNX: what it cannot hold would differ from torch where the rest is float64."""
-    nearest = ctypes.c_float(fill_value).value
-    if like.dtype == onnx_ir.DataType.DOUBLE and not (nearest == fill_value or math.isnan(fill_value)):
+    nearest = ctypes.c_float(value).value
+    if like.dtype == onnx_ir.DataType.DOUBLE and not (nearest == value or math.isnan(value)):
         raise ValueError(
-            f"geocompile.gcn_norm: fill_value {fill_value} is not a float32 (the nearest is {nearest}), and an ONNX "
+            f"geocompile.{argument} {value} is not a float32 (the nearest is {nearest}), and an ONNX "
             "attribute holds no more while this model is float64; use such a value, a float32 model, or another engine"
         )
 

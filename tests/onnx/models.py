@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from geocompile.custom_ops import onnx as operators
 from geocompile.custom_ops.libraries import ort_library
-from geocompile.custom_ops.onnx import gather_segment_reduce, gcn_norm, scatter, segment_reduce
+from geocompile.custom_ops.onnx import gat, gather_segment_reduce, gcn_norm, scatter, segment_reduce, softmax
 from tests.operators.cases import Case
 
 
@@ -32,6 +32,8 @@ def call_of(case: Case) -> Call:
     arguments = dict(case.arguments)
     reduce = arguments.pop("reduce", None)
     attributes = {k: arguments.pop(k) for k in ("fill_value", "add_self_loops", "dim") if k in arguments}
+    if case.operator.startswith("gat_"):
+        return _gat_call(case.operator, arguments)
     given = {name: array is not None for name, array in arguments.items()}
     op_type = {
         "csr_from_coo": lambda: "CsrFromCoo" if given["other"] else "CsrFromIndex",
@@ -41,10 +43,21 @@ def call_of(case: Case) -> Call:
             reduce, given["weight"], given["self_weight"]
         ),
         "gcn_norm": lambda: gcn_norm.op_type_of(given["weight"]),
+        "segment_softmax": lambda: softmax.op_type_of(given["perm"]),
         "scatter": lambda: scatter.op_type_of(reduce),
         "scatter_arg": lambda: scatter.op_type_of(reduce, with_arg=True),
     }[case.operator]()
     return Call(op_type, [a for a in arguments.values() if a is not None], attributes)
+
+
+def _gat_call(operator: str, arguments: dict[str, Any]) -> Call:
+    """Shares of edges and those of loops go together, as the translation from torch has it."""
+    attributes = {"negative_slope": arguments.pop("negative_slope")}
+    self_loops, with_edge = arguments.pop("self_loops"), arguments["edge"] is not None
+    if self_loops and with_edge and arguments["self_edge"] is None:
+        arguments["self_edge"] = np.zeros_like(arguments["target"])
+    inputs = [array for array in arguments.values() if array is not None]
+    return Call(gat.op_type_of(operator, with_edge, self_loops), inputs, attributes)
 
 
 def model_of(call: Call, with_function: bool = True) -> onnx.ModelProto:

@@ -20,8 +20,8 @@ void print(const std::vector<Formal>& formals) {
 }  // namespace
 
 int main() {
-  for (auto family :
-       {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types, scatter_types})
+  for (auto family : {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types,
+                      scatter_types, segment_softmax_types, gat_types})
     for (const OpType& type : family()) {
       std::printf("%s(", type.name.c_str());
       print(type.inputs);

@@ -8,7 +8,14 @@ from pathlib import Path
 from geocompile.custom_ops.onnx import OPERATORS, OnnxOperator
 from tests.onnx.test_abi import BINDING, CUSTOM_OPS, compile_program, needs_compiler
 
-TABLES = ("csr_from_coo.cpp", "gather_segment_reduce.cpp", "gcn_norm.cpp", "scatter.cpp")
+TABLES = (
+    "csr_from_coo.cpp",
+    "gat.cpp",
+    "gather_segment_reduce.cpp",
+    "gcn_norm.cpp",
+    "scatter.cpp",
+    "segment_softmax.cpp",
+)
 
 
 def signature_of(operator: OnnxOperator) -> str:

@@ -37,6 +37,8 @@ std::vector<OpType> segment_reduce_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
 std::vector<OpType> scatter_types();
+std::vector<OpType> segment_softmax_types();
+std::vector<OpType> gat_types();
 
 // Sets the output shapes that follow from the input shapes; what cannot be told is left open.
 void infer_shapes(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context);

@@ -101,8 +101,8 @@ CustomOp::CustomOp(const OrtApi& api_, const OpType& type_, ONNXTensorElementDat
 class Registry {
  public:
   explicit Registry(const OrtApi& api) {
-    for (auto family :
-         {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types, scatter_types})
+    for (auto family : {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types,
+                        scatter_types, segment_softmax_types, gat_types})
       for (OpType& type : family()) types_.push_back(std::move(type));
     for (const OpType& type : types_) add(api, type);
     check(api, api.CreateCustomOpDomain("geocompile", &domain_));

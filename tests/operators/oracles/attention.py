@@ -1,12 +1,14 @@
 """Softmax of segments and GAT's attention, written out row by row and term by term."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
 def segment_softmax(src: np.ndarray, rowptr: np.ndarray, perm: np.ndarray | None) -> tuple[np.ndarray, ...]:
     order = np.arange(len(src)) if perm is None else perm
     out = np.zeros_like(src)
-    for begin, end in zip(rowptr[:-1], rowptr[1:], strict=True):
+    for begin, end in pairwise(rowptr):
         if end > begin:
             out[order[begin:end]] = _softmax(src[order[begin:end]])
     return (out,)
