@@ -22,7 +22,7 @@ def folded(weight: Tensor, att: Tensor) -> Tensor:
     r"""A linear map and the attention vector behind it as one map, ``[heads, in]``.
 
     :math:`\langle a_h, W_h x \rangle = \langle W_h^\top a_h, x \rangle`: what only serves a score is never projected
-    to [*, heads, channels].
+    to [*, heads, channels], and what is projected is not read again for its scores.
 
     Args:
         weight: ``[heads * channels, in]``.

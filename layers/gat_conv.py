@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
+from torch.nn.functional import linear as linear_map
 
 from geocompile.custom_ops import gat_aggregate, gat_coefficients, gather_segment_reduce
 from geocompile.layers.attention import AttentionGraph, folded, listed_with_loops, with_loops
@@ -252,16 +253,16 @@ class GATConv(MessagePassing):
         """What is sent, [num_sources, heads, channels], and the scores of both ends."""
         source_weight, target_weight = self._weights()
         _check_matrix(source, edge_index, source_weight)
-        h = torch.nn.functional.linear(source, source_weight)
-        h = h.view([source.size(0), self.heads, self.out_channels])
-        from_source = (h * self.att_src).sum(-1)
+        h = linear_map(source, source_weight).view([source.size(0), self.heads, self.out_channels])
+        to_source, to_target = folded(source_weight, self.att_src), folded(target_weight, self.att_dst)
         if target is None:
-            return h, from_source, h.new_zeros([num_receiving, self.heads])
+            from_source = linear_map(source, to_source)
+            return h, from_source, from_source.new_zeros([num_receiving, self.heads])
         _check_matrix(target, edge_index, target_weight)
-        if self.lin is not None and not is_pair:
-            return h, from_source, (h * self.att_dst).sum(-1)
-        from_target = torch.nn.functional.linear(target, folded(target_weight, self.att_dst))
-        return h, from_source, from_target
+        if is_pair:
+            return h, linear_map(source, to_source), linear_map(target, to_target)
+        scores = linear_map(source, torch.cat([to_source, to_target]))  # one end is the other: read once
+        return h, scores[:, : self.heads], scores[:, self.heads :]
 
     def _infer_sizes(self, source: Tensor, target: Tensor | None, edge_attr: Tensor | None) -> None:
         if isinstance(edge_attr, Tensor) and edge_attr.dim() == 1:
@@ -295,7 +296,7 @@ class GATConv(MessagePassing):
         if self.lin_edge is not None and self.att_edge is not None and edge_attr is not None:
             edge_attr = edge_attr_as("GATConv", edge_attr, edge_index, x, self.lin_edge.weight.size(1))
             weight = folded(self.lin_edge.weight, self.att_edge)
-            edge = torch.nn.functional.linear(edge_attr, weight).index_select(0, perm)
+            edge = linear_map(edge_attr, weight).index_select(0, perm)
             if self.add_self_loops:
                 is_loop = edge_index[i].index_select(0, perm) == col
                 self_edge = self.loop_features(edge_attr, edge, weight, is_loop, rowptr, perm)

@@ -1,10 +1,10 @@
-"""The stand-in for PyG's aggregation modules."""
+"""The stand-ins for PyG's aggregation modules."""
 
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import segment_reduce
-from geocompile.layers.propagation import nodes_back, nodes_first, reduce_messages
+from geocompile.custom_ops import batch_ptr, csr_from_coo, segment_reduce, segment_softmax
+from geocompile.layers.propagation import nodes_back, nodes_first
 
 
 class SegmentAggregation(torch.nn.Module):
@@ -45,21 +45,69 @@ class SegmentAggregation(torch.nn.Module):
         Raises:
             ValueError: ``x`` does not have dimension ``dim``, or ``ptr`` does not fit ``dim_size``.
         """
-        if dim >= x.dim() or dim < -x.dim():
-            raise ValueError(
-                f"geocompile.SegmentAggregation: x of shape {list(x.shape)} has no dimension {dim}"
-            )
-        if ptr is not None:
-            if dim_size is not None and dim_size != ptr.size(0) - 1:
-                raise ValueError(
-                    f"geocompile.SegmentAggregation: dim_size is {dim_size}, but ptr describes {ptr.size(0) - 1} groups"
-                )
-            return nodes_back(segment_reduce(nodes_first(x, dim), ptr, None, self.reduce), dim)
-        if index is None:
-            index = torch.zeros(x.size(dim), dtype=torch.int64, device=x.device)
-            dim_size = 1 if dim_size is None else dim_size
-        return reduce_messages(x, index, dim_size, dim, self.reduce)
+        rowptr, perm = _groups(x, index, ptr, dim_size, dim)
+        return nodes_back(segment_reduce(nodes_first(x, dim), rowptr, perm, self.reduce), dim)
 
     def extra_repr(self) -> str:
         """The reduction, for ``print(model)``."""
         return self.reduce
+
+
+class SoftmaxSegmentAggregation(torch.nn.Module):
+    r"""Sums the rows of ``x`` that belong together, weighted per channel by their softmax at a temperature.
+
+    .. math::
+        \sum_i \frac{\exp(t x_i)}{\sum_j \exp(t x_j)} x_i
+
+    Args:
+        t: inverse temperature, a number, or a parameter ``[1]`` or ``[channels]``.
+        semi_grad: no gradient through the softmax.
+
+    Source: Li et al., "DeeperGCN: all you need to train deeper GCNs" (2020); PyG's SoftmaxAggregation.
+
+    >>> x = torch.tensor([[1.0], [3.0], [4.0]])
+    >>> SoftmaxSegmentAggregation(0.0, False)(x, torch.tensor([0, 0, 1]))
+    tensor([[2.],
+            [4.]])
+    """
+
+    def __init__(self, t: float | torch.nn.Parameter, semi_grad: bool) -> None:
+        super().__init__()
+        self.t = t
+        self.semi_grad = semi_grad
+
+    def forward(
+        self,
+        x: Tensor,
+        index: Tensor | None = None,
+        ptr: Tensor | None = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+        max_num_elements: int | None = None,
+    ) -> Tensor:
+        """Arguments and errors as in :class:`SegmentAggregation`."""
+        rowptr, perm = _groups(x, index, ptr, dim_size, dim)
+        scores = x.detach() if self.semi_grad else x
+        alpha = segment_softmax(nodes_first(scores * self.t, dim), rowptr, perm)
+        return nodes_back(segment_reduce(nodes_first(x, dim) * alpha, rowptr, perm, "sum"), dim)
+
+
+def _groups(
+    x: Tensor, index: Tensor | None, ptr: Tensor | None, dim_size: int | None, dim: int
+) -> tuple[Tensor, Tensor | None]:
+    """Where each group starts, and which element stands at each place; None: they are in order."""
+    if dim >= x.dim() or dim < -x.dim():
+        raise ValueError(f"geocompile.SegmentAggregation: x of shape {list(x.shape)} has no dimension {dim}")
+    if ptr is not None:
+        if dim_size is not None and dim_size != ptr.size(0) - 1:
+            raise ValueError(
+                f"geocompile.SegmentAggregation: dim_size is {dim_size}, but ptr describes {ptr.size(0) - 1} groups"
+            )
+        return ptr, None
+    if index is None:
+        index = torch.zeros(x.size(dim), dtype=torch.int64, device=x.device)
+        dim_size = 1 if dim_size is None else dim_size
+    if dim_size is None:
+        return batch_ptr(index)
+    rowptr, perm, _ = csr_from_coo(index, index.new_empty([dim_size, 0]))
+    return rowptr, perm

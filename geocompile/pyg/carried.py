@@ -73,9 +73,9 @@ def check_layer(
     _check_like(old.aggr_module, fresh.aggr_module, "aggr_module")
 
 
-def check_aggregation(old: Any) -> None:
-    """The same for an aggregation module without options."""
-    _check_like(old, _fresh(old))
+def check_aggregation(old: Any, **options: Any) -> None:
+    """The same for an aggregation module; ``options`` as in :func:`check_layer`."""
+    _check_like(old, _fresh(old, **options))
 
 
 def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ import torch
 from geocompile import layers
 from geocompile.custom_ops import csr_from_coo
 from geocompile.layers.propagation import ends
-from geocompile.pyg.aggregation import SegmentAggregation
+from geocompile.pyg.aggregation import SegmentAggregation, SoftmaxSegmentAggregation
 from geocompile.pyg.carried import KeepError, check_aggregation, check_layer
 
 _REDUCTIONS = ("add", "sum", "mean", "max", "min", "mul")
@@ -177,6 +177,19 @@ def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
     return convert
 
 
+def softmax_aggregation(old: Any) -> torch.nn.Module:
+    """PyG's SoftmaxAggregation; a temperature per channel broadcasts as it stands."""
+    check_aggregation(old, learn=old.learn, semi_grad=old.semi_grad)
+    if isinstance(old.t, torch.Tensor) != old.learn or old.t.__class__ not in (
+        int,
+        float,
+        torch.nn.Parameter,
+    ):
+        raise KeepError(f"its t is a {type(old.t).__name__}, which learn={old.learn} is not")
+    t = old.t if old.learn else float(old.t)
+    return SoftmaxSegmentAggregation(t, old.semi_grad and not old.learn)
+
+
 CONVERTERS: dict[str, Callable[[Any], torch.nn.Module]] = {
     "torch_geometric.nn.conv.gcn_conv.GCNConv": gcn_conv,
     "torch_geometric.nn.conv.gat_conv.GATConv": gat_conv,
@@ -188,5 +201,6 @@ CONVERTERS: dict[str, Callable[[Any], torch.nn.Module]] = {
     "torch_geometric.nn.aggr.basic.MaxAggregation": aggregation("max"),
     "torch_geometric.nn.aggr.basic.MinAggregation": aggregation("min"),
     "torch_geometric.nn.aggr.basic.MulAggregation": aggregation("mul"),
+    "torch_geometric.nn.aggr.basic.SoftmaxAggregation": softmax_aggregation,
 }
 """Class path -> converter. A new layer is one line here and one function above."""

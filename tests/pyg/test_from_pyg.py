@@ -117,6 +117,32 @@ def test_aggregation_modules_compute_what_pyg_computes(reduce) -> None:
     assert_same(ours(x, index[:3], dim=-1), theirs(x, index[:3], dim=-1))
 
 
+SOFTMAX: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "cooler": {"t": 0.3},
+    "learned": {"t": 2.0, "learn": True},
+    "learned per channel": {"t": 0.5, "learn": True, "channels": 3},
+    "without gradient": {"semi_grad": True},
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_softmax_aggregation_computes_what_pyg_computes(name) -> None:
+    theirs = pyg.aggr.SoftmaxAggregation(**SOFTMAX[name]).double()
+    ours = geocompile.from_pyg(theirs)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    x, index = torch.randn(6, 3, dtype=torch.float64), torch.tensor([2, 0, 2, 1, 4, 4])
+    for arguments in ((index,), (index, None, 7), (None, torch.tensor([0, 2, 2, 6])), ()):
+        grads = []
+        for module in (ours, theirs):
+            given = x.clone().requires_grad_()
+            out = module(given, *arguments)
+            (out**2).sum().backward()
+            grads.append((out, given.grad))
+        torch.testing.assert_close(*grads, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(torch.jit.script(ours)(x, index), theirs(x, index), rtol=1e-10, atol=1e-12)
+
+
 class Net(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -274,6 +300,10 @@ KEPT = {
     "own forward of an aggregation": (
         changed(lambda aggr: setattr(aggr, "forward", torch.relu), lambda: pyg.aggr.SumAggregation()),
         "it carries forward",
+    ),
+    "temperature of another kind": (
+        changed(lambda aggr: setattr(aggr, "t", torch.ones(3)), lambda: pyg.aggr.SoftmaxAggregation()),
+        "its t is a Tensor, which learn=False is not",
     ),
     "explained": (changed(lambda conv: setattr(conv, "_explain", True)), "it is being explained"),
     "no layer of this class": (lambda: pyg.GATv2Conv(3, 3), "no layer of this class yet"),
