@@ -223,7 +223,7 @@ class _Compilation:
             program = capture(model, examples, dynamic=dynamic)
         program.model_name = type(self._model).__name__
         self._passes.append(_as_pass(replacements))
-        self._replaced = {item.path: item.new for item in replacements.replaced}
+        self._replaced = {item.path: _short_class(item.new) for item in replacements.replaced}
         return program
 
     def _run_passes(self, program: CapturedProgram, passes: Sequence[str] | None) -> CapturedProgram:
@@ -256,6 +256,11 @@ def _as_pass(replacements: "Replacements") -> dict[str, Any]:
         for item in replacements.kept
     ]
     return {"name": "from_pyg", "changed": len(replaced), "details": replaced + kept}
+
+
+def _short_class(path: str) -> str:
+    """`geocompile.layers.gcn_conv.GCNConv` as `geocompile.GCNConv`."""
+    return f"{path.partition('.')[0]}.{path.rpartition('.')[2]}"
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,8 +39,9 @@ MEASUREMENT = Measurement(
 CHECK = OutputCheck(
     "out", True, size=40, error=1e-7, bound=1e-6, cosine=float("nan"), histogram=(40, *[0] * 38), index=(1, 2)
 )
+INEXACT = replace(CHECK, output="scores", size=30, histogram=(10, *[0] * 9, 20, *[0] * 28), cosine=1.0)
 VERIFICATION = Report(
-    engines=(EngineCheck("onnx", graphs=(GraphCheck("example 0", (CHECK,)),)),),
+    engines=(EngineCheck("onnx", graphs=(GraphCheck("example 0", (CHECK, INEXACT)),)),),
     graphs=(
         GraphInfo("example 0", {"num_nodes": 33}, given=True, picture=Picture(2, 2, edges=((0, 1), (1, 1)))),
     ),
