@@ -5,7 +5,7 @@ from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 from geocompile.custom_ops.operators.segment import gather_segment_reduce, segment_reduce
-from geocompile.custom_ops.operators.segment_softmax import segment_softmax
+from geocompile.custom_ops.operators.softmax import segment_softmax
 
 __all__ = [
     "batch_ptr",

@@ -8,7 +8,7 @@ from torch import Tensor
 from geocompile.custom_ops.operators.csr import row_of_each_edge
 from geocompile.custom_ops.operators.halves import in_float32
 from geocompile.custom_ops.operators.library import same_device
-from geocompile.custom_ops.operators.segment_softmax import softmax_of_rows
+from geocompile.custom_ops.operators.softmax import softmax_of_rows
 from geocompile.custom_ops.registry import Operator, register
 
 

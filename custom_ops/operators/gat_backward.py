@@ -17,10 +17,10 @@ class _Attention:
     """The tensors that the scores are made of, halves in float32, and the gradients with respect to them."""
 
     def __init__(self, tensors: tuple[Any, ...], negative_slope: float, self_loops: bool) -> None:
-        self.rowptr, self.col = tensors[:2]
-        self.source, self.target, self.edge, self.self_edge = (
-            None if t is None else widened(t) for t in tensors[2:]
-        )
+        self.rowptr, self.col, source, target, edge, self_edge = tensors
+        self.source, self.target = widened(source), widened(target)
+        self.edge = None if edge is None else widened(edge)
+        self.self_edge = None if self_edge is None else widened(self_edge)
         self.negative_slope, self.self_loops = negative_slope, self_loops
 
     def coefficients(self) -> tuple[Tensor, Tensor]:

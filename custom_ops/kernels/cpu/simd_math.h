@@ -1,4 +1,4 @@
-// exp of a vector of floats or doubles, within one unit in the last place of the exact value.
+// exp of a vector of floats or doubles, within 1.1 units in the last place of the exact value.
 //
 // exp(x) = 2^n exp(r) with n = round(x / ln 2), so that |r| <= ln(2) / 2 (Cody and Waite: ln 2 in two parts, the first
 // so short that n times it is exact); exp(r) = 1 + r + r^2 q(r), q interpolated at Chebyshev nodes. 2^n is multiplied
