@@ -127,14 +127,14 @@ def test_flat_features_of_gin_conv() -> None:
         GINConv(torch.nn.Linear(3, 2))(X[:, 0], E)
 
 
-EDGE_ATTR: Calls = {
+EDGE_ATTR: dict[str, tuple[Any, type[Exception], str]] = {
     "list": ([[1.0], [2.0]], TypeError, r"edge_attr must be a tensor of shape \[num_edges, 2\].*list"),
     "boolean": (torch.ones(2, 2) > 0, TypeError, "edge_attr must be of a real number dtype, got torch.bool"),
     "too few": (torch.ones(1, 2), ValueError, r"edge_attr must have shape \[2, 2\].*got \[1, 2\]"),
     "too wide": (torch.ones(2, 3), ValueError, r"edge_attr must have shape \[2, 2\].*got \[2, 3\]"),
     "flat": (torch.ones(2), ValueError, r"edge_attr must have shape \[2, 2\].*got \[2\]"),
     "other device": (torch.ones(2, 2, device="meta"), ValueError, "edge_attr is on meta and x on cpu"),
-}  # type: ignore[dict-item]
+}
 
 
 @pytest.mark.parametrize("name", EDGE_ATTR)

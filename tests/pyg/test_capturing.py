@@ -1,6 +1,5 @@
 """PyG's softmax, scatter and segment while a model is captured: geocompile's operators, PyG's numbers."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -72,12 +71,9 @@ def test_what_has_no_operator_is_left_to_pyg() -> None:
         assert_same(*both("scatter", integers, INDEX, 0, None, reduce))
     assert_same(*both("scatter", torch.randn(7), torch.arange(7), 0, 7, "any"))
     assert_same(*both("softmax", torch.tensor([1, 2, 3]), torch.tensor([0, 0, 1])))
-    for bad, arguments in itertools.product(
-        (torch.zeros(7, 1, dtype=torch.int64),), ((torch.randn(7), 0), (torch.randn(7), 3))
-    ):
-        src, dim = arguments
+    for dim in (0, 3):
         with pytest.raises(ValueError, match="one-dimensional"), capturing():
-            utils.scatter(src, bad, dim)
+            utils.scatter(torch.randn(7), torch.zeros(7, 1, dtype=torch.int64), dim)
 
 
 class Attention(torch.nn.Module):
