@@ -31,11 +31,16 @@ class Factors {
   Factors(const Weights<T>& weights, int64_t channel) : weights_(weights) {
     if constexpr (kMode == Mode::kHead || kMode == Mode::kMixed) {
       const int64_t head_size = weights.channels / weights.heads;
+      int64_t head = channel / head_size, left = head_size - channel % head_size;  // channels of the head from here on
       for (int c = 0; c < kCount; ++c) {
-        const int64_t first = channel + c * kLanes;
-        head_[c] = first / head_size;
-        if constexpr (kMode == Mode::kMixed)
-          for (int lane = 0; lane < kLanes; ++lane) lane_[c][lane] = (first + lane) / head_size - head_[c];
+        head_[c] = head;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          if constexpr (kMode == Mode::kMixed) lane_[c][lane] = head - head_[c];
+          if (--left == 0) {
+            ++head;
+            left = head_size;
+          }
+        }
       }
     }
   }

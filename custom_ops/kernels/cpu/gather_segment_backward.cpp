@@ -59,12 +59,15 @@ inline void arg_tile(const GatherSegmentArg& args, int64_t row, int64_t channel)
     for (int c = 0; c < kCount; ++c)
       best.offer(c, factors.times(p, c, load<V>(from + c * kLanes)), static_cast<Number>(p - begin));
   }
-  if (f.self_weight) {
-    const Factors<Mode::kMixed, V, kCount, T> own(
-        {static_cast<const T*>(f.self_weight), f.graph.num_rows, f.heads, f.channels}, channel);
+  const auto own = [&](const auto& factors) {
     for (int c = 0; c < kCount; ++c)
-      best.offer(c, own.times(row, c, load<V>(x + row * f.channels + c * kLanes)), static_cast<Number>(end - begin));
-  }
+      best.offer(c, factors.times(row, c, load<V>(x + row * f.channels + c * kLanes)),
+                 static_cast<Number>(end - begin));
+  };
+  const Weights<T> self_weights{static_cast<const T*>(f.self_weight), f.graph.num_rows, f.heads, f.channels};
+  if (f.self_weight)
+    f.heads == 1 ? own(Factors<Mode::kEdge, V, kCount, T>(self_weights, channel))
+                 : own(Factors<Mode::kMixed, V, kCount, T>(self_weights, channel));
   for (int c = 0; c < kCount; ++c)
     for (int lane = 0; lane < kLanes; ++lane) {
       const int64_t term = best.term[c][lane];

@@ -22,7 +22,8 @@ struct Problem {
   const T* self_weight = static_cast<const T*>(args.self_weight);
   int64_t channels = args.channels;
 
-  const T* source(int64_t p) const { return x + rows.source(p) * channels; }
+  // A call for each edge would cost narrow rows a quarter of their time.
+  [[gnu::always_inline]] const T* source(int64_t p) const { return x + rows.source(p) * channels; }
   Weights<T> weights() const {
     return {static_cast<const T*>(args.weight), args.graph.num_edges, args.heads, channels};
   }
@@ -49,12 +50,17 @@ struct Target {
   }
 };
 
+// Not inline: one copy serves rows of one tile and rows of many.
 template <class Op, Mode kMode, int kBytes, int kCount, class T>
-inline void reduce_tile(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target) {
+__attribute__((noinline)) void reduce_tile(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor,
+                                           Target<T> target) {
   using V = typename Vector<Sum<T>, kBytes>::type;
   constexpr int kLanes = lanes_of<V>;
   V acc[kCount];
-  for (int c = 0; c < kCount; ++c) acc[c] = splat<V>(Op::identity());
+  for (V& value : acc) value = splat<V>(Op::identity());
+  const auto add = [&](const T* from, int64_t at, const auto& factors) {
+    for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], factors.times(at, c, load<V>(from + c * kLanes)));
+  };
   const Factors<kMode, V, kCount, T> factors(p.weights(), channel);
   for (int64_t e = span.begin; e < span.end; ++e) {
     if (e + kPrefetch < span.limit) {
@@ -62,14 +68,12 @@ inline void reduce_tile(const Problem<T>& p, const Span& span, int64_t channel, 
       for (int byte = 0; byte < kCount * kLanes * static_cast<int>(sizeof(T)); byte += 64)
         __builtin_prefetch(reinterpret_cast<const char*>(ahead) + byte);
     }
-    const T* from = p.source(e) + channel;
-    for (int c = 0; c < kCount; ++c) acc[c] = Op::combine(acc[c], factors.times(e, c, load<V>(from + c * kLanes)));
+    add(p.source(e) + channel, e, factors);
   }
   if (span.self_row >= 0) {
     const T* from = p.x + span.self_row * p.channels + channel;
-    const Factors<Mode::kMixed, V, kCount, T> own(p.self_weights(), channel);
-    for (int c = 0; c < kCount; ++c)
-      acc[c] = Op::combine(acc[c], own.times(span.self_row, c, load<V>(from + c * kLanes)));
+    p.args.heads == 1 ? add(from, span.self_row, Factors<Mode::kEdge, V, kCount, T>(p.self_weights(), channel))
+                      : add(from, span.self_row, Factors<Mode::kMixed, V, kCount, T>(p.self_weights(), channel));
   }
   if (divisor != 1)
     for (int c = 0; c < kCount; ++c) acc[c] = acc[c] / splat<V>(divisor);
@@ -78,7 +82,7 @@ inline void reduce_tile(const Problem<T>& p, const Span& span, int64_t channel, 
 
 // As many tiles of kCount vectors as fit from `channel`, then narrower ones; kCount halves, then the vector does.
 template <class Op, Mode kMode, int kBytes, int kCount, class T>
-inline void reduce_tiles(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target) {
+void reduce_tiles(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target) {
   constexpr int64_t kWidth = kCount * kBytes / sizeof(Sum<T>);
   for (; channel + kWidth <= p.channels; channel += kWidth)
     reduce_tile<Op, kMode, kBytes, kCount>(p, span, channel, divisor, target);
@@ -90,24 +94,38 @@ inline void reduce_tiles(const Problem<T>& p, const Span& span, int64_t channel,
   }
 }
 
+template <class T>
+using ReduceSpan = void (*)(const Problem<T>& p, const Span& span, int64_t channel, Sum<T> divisor, Target<T> target);
+
+// The code for a row: where one tile is all of its channels that tile, which saves narrow rows the search for tiles.
+template <class Op, Mode kMode, int kCount, class T>
+ReduceSpan<T> code_for(int64_t channels) {
+  constexpr int kBytes = GEOCOMPILE_VECTOR_BYTES;
+  if (channels == kCount * kBytes / static_cast<int64_t>(sizeof(Sum<T>))) return reduce_tile<Op, kMode, kBytes, kCount>;
+  if constexpr (kCount > 1) return code_for<Op, kMode, kCount / 2, T>(channels);
+  return nullptr;
+}
+
 template <class Op, Mode kMode, class T>
-void reduce_span(const Problem<T>& p, const Span& span, Sum<T> divisor, Target<T> target) {
+ReduceSpan<T> code_for(int64_t channels) {
   constexpr bool kWorthCode = std::is_same_v<Op, Add<Sum<T>>> && kMode != Mode::kMixed;
   constexpr int kWidest = kWorthCode ? GEOCOMPILE_VECTOR_REGISTERS / 2 : 4;  // the rest hold loads and weights
-  reduce_tiles<Op, kMode, GEOCOMPILE_VECTOR_BYTES, kWidest>(p, span, 0, divisor, target);
+  const ReduceSpan<T> one_tile = code_for<Op, kMode, kWidest, T>(channels);
+  return one_tile ? one_tile : reduce_tiles<Op, kMode, GEOCOMPILE_VECTOR_BYTES, kWidest, T>;
 }
 
 template <class Op, Mode kMode, class T>
 void reduce_light_rows(const Problem<T>& p, int64_t begin, int64_t end) {
   const Sum<T> empty = p.args.reduce == Reduce::kMul ? 1 : 0;
   const int64_t limit = p.rows.begin(end);
+  const ReduceSpan<T> reduce_span = code_for<Op, kMode, T>(p.channels);
   for (int64_t row = begin; row < end; ++row) {
     T* out = static_cast<T*>(p.args.out) + row * p.channels;
     if (p.rows.degree(row) == 0 && !p.self_weight) {
       for (int64_t c = 0; c < p.channels; ++c) store_one(out + c, empty);
     } else if (p.rows.degree(row) <= kHeavyRow) {
       const Span span{p.rows.begin(row), p.rows.end(row), limit, p.self_weight ? row : -1};
-      reduce_span<Op, kMode>(p, span, p.divisor(row), Target<T>{out, nullptr});
+      reduce_span(p, span, 0, p.divisor(row), Target<T>{out, nullptr});
     }
   }
 }
@@ -116,10 +134,11 @@ template <class Op, Mode kMode, class T>
 void reduce_heavy_rows(const Problem<T>& p, void* workspace, const Parallel& parallel) {
   const CsrGraph& graph = p.args.graph;
   const HeavyRows<Sum<T>> heavy(p.rows, graph.num_rows, graph.num_edges, p.channels, workspace);
+  const ReduceSpan<T> reduce_span = code_for<Op, kMode, T>(p.channels);
   heavy.for_each_chunk(parallel, [&](int64_t row, int64_t begin, int64_t end, Sum<T>* partial) {
     const int64_t start = p.rows.begin(row), stop = p.rows.end(row);
     const Span span{start + begin, start + end < stop ? start + end : stop, stop, -1};
-    reduce_span<Op, kMode>(p, span, 1, Target<T>{nullptr, partial});
+    reduce_span(p, span, 0, 1, Target<T>{nullptr, partial});
   });
   heavy.for_each_row(parallel, [&](int64_t row, const Sum<T>* partials, int64_t chunks) {
     T* out = static_cast<T*>(p.args.out) + row * p.channels;

@@ -20,7 +20,7 @@ class Indices {
 
   explicit operator bool() const { return data_ != nullptr; }
 
-  int64_t operator[](int64_t at) const {
+  [[gnu::always_inline]] int64_t operator[](int64_t at) const {
     return narrow_ ? static_cast<const int32_t*>(data_)[at] : static_cast<const int64_t*>(data_)[at];
   }
 
@@ -34,7 +34,7 @@ struct Rows {
 
   explicit Rows(const CsrGraph& graph) : rowptr(graph.index, graph.rowptr), col(graph.index, graph.col) {}
 
-  int64_t source(int64_t p) const { return col ? col[p] : p; }
+  [[gnu::always_inline]] int64_t source(int64_t p) const { return col ? col[p] : p; }
   int64_t begin(int64_t row) const { return rowptr[row]; }
   int64_t end(int64_t row) const { return rowptr[row + 1]; }
   int64_t degree(int64_t row) const { return end(row) - begin(row); }
