@@ -20,7 +20,7 @@ from geocompile.report.charts import (
     memory_chart,
     operator_chart,
 )
-from geocompile.report.grouping import operator_counts
+from geocompile.report.layer_rows import layer_rows
 from geocompile.report.pass_groups import summarize_passes
 from geocompile.report.program import ModelSummary, ProgramGraph
 from geocompile.report.sections import Section
@@ -57,7 +57,6 @@ def _heading(console: Console, text: str, more: str = "") -> None:
 def _draw_model(
     console: Console, model: ModelSummary, before: ProgramGraph | None, after: ProgramGraph | None
 ) -> None:
-    counts = [operator_counts(graph) if graph else {} for graph in (before, after)]
     totals = (
         f", {before.num_operators} operators, {after.num_operators} after the passes"
         if before and after
@@ -67,22 +66,17 @@ def _draw_model(
         console, "What was compiled", f"{model.parameters:,} parameters, {tables.size(model.bytes)}{totals}"
     )
     rows = tables.table("layer", "class", "parameters", "operators", "settings", right=("parameters",))
-    shown = [layer for layer in model.layers if layer.path]
-    for layer in shown[:MAX_LAYERS]:
-        was, now = (count.get(layer.path, 0) for count in counts)
-        operators = "" if not was and not now else f"{was} → {now}" if was != now else str(now)
-        kind = (
-            f"{layer.kind} [dim](as {escape(layer.replaced_by)})[/]"
-            if layer.replaced_by
-            else escape(layer.kind)
-        )
-        parameters = f"{layer.parameters:,}" if layer.parameters else ""
+    shown = layer_rows(model, before, after)
+    for row in shown[:MAX_LAYERS]:
+        replaced = f" [dim](as {escape(row.layer.replaced_by)})[/]" if row.layer.replaced_by else ""
+        settings = f"[dim]{escape(_cut(row.layer.settings))}[/]"
         rows.add_row(
-            escape(layer.path), kind, parameters, operators, f"[dim]{escape(_cut(layer.settings))}[/]"
+            escape(row.title), f"{escape(row.kind)}{replaced}", row.parameters, row.operators, settings
         )
     console.print(rows)
     if len(shown) > MAX_LAYERS:
-        console.print(f"[dim]and {len(shown) - MAX_LAYERS} more layers, see report.html[/]")
+        left = sum(len(row.paths) for row in shown[MAX_LAYERS:])
+        console.print(f"[dim]and {left} more layers, see report.html[/]")
 
 
 def _cut(text: str) -> str:

@@ -11,11 +11,18 @@ from typing import Any
 from geocompile.manifest import Engine
 from geocompile.measurement.results import OperatorTime
 
+MAX_KERNELS = 50_000  # a profile of that many is some 20 MB of JSON
+
 
 def operator_times(
     folder: Path, engine: Engine, inputs: Mapping[str, Any], calls: int, num_threads: int
 ) -> tuple[OperatorTime, ...]:
-    """Kernel time of each kind of operator per call, the longest first; one call to warm up is not counted."""
+    """Kernel time of each kind of operator per call, the longest first; one call to warm up is not counted.
+
+    Of a graph of many nodes, fewer calls are profiled: the profile holds at most about `MAX_KERNELS`, or one call's.
+    """
+    nodes, ours = _nodes(folder / engine.file)
+    calls = max(1, min(calls, MAX_KERNELS // max(1, nodes)))
     ort: Any = import_module("onnxruntime")
     with tempfile.TemporaryDirectory(prefix="geocompile-profile-") as scratch:
         options = ort.SessionOptions()
@@ -30,7 +37,7 @@ def operator_times(
         for _ in range(calls + 1):
             session.run(None, feeds)
         events = json.loads(Path(session.end_profiling()).read_text())
-    return read_profile(events, calls, _our_operators(folder / engine.file))
+    return read_profile(events, calls, ours)
 
 
 def read_profile(events: list[dict[str, Any]], calls: int, ours: set[str]) -> tuple[OperatorTime, ...]:
@@ -61,8 +68,9 @@ def read_profile(events: list[dict[str, Any]], calls: int, ours: set[str]) -> tu
     return tuple(sorted(times, key=lambda entry: -entry.seconds))
 
 
-def _our_operators(path: Path) -> set[str]:
+def _nodes(path: Path) -> tuple[int, set[str]]:
+    """How many nodes the graph has, and the operator types of geocompile among them."""
     import onnx
 
-    model = onnx.load(str(path), load_external_data=False)
-    return {node.op_type for node in model.graph.node if node.domain == "geocompile"}
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return len(graph.node), {node.op_type for node in graph.node if node.domain == "geocompile"}

@@ -9,6 +9,7 @@ from geocompile.manifest import Manifest
 from geocompile.report import charts, pictures
 from geocompile.report.data import ReportData
 from geocompile.report.graph_view import graph_view
+from geocompile.report.layer_rows import layer_rows
 from geocompile.report.pass_groups import summarize_passes
 from geocompile.report.snippets import snippets
 from geocompile.report.views import layers_of_nodes
@@ -50,6 +51,7 @@ def _context(manifest: Manifest, data: ReportData) -> dict[str, Any]:
     return {
         "manifest": manifest,
         "model": data.model,
+        "layers": layer_rows(data.model, data.before, data.after) if data.model else [],
         "graph": graph_view(data.before, data.after) if data.before and data.after and graphs else None,
         "passes": summarize_passes(manifest.passes, layers_of_nodes(data)),
         "report": report,

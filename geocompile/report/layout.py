@@ -8,7 +8,7 @@ with order and distance kept (an isotonic regression per row).
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 ROW_GAP, COLUMN_GAP, MARGIN = 30.0, 22.0, 8.0
 ORDER_SWEEPS, PLACE_SWEEPS = 6, 9
@@ -21,14 +21,14 @@ class Placed:
 
     Attributes:
         centres: Of each box, `(x, y)`.
-        lines: Each as `(x0, y0, x1, y1, arrow)`: from one row down to the next, or through a row; `arrow` where it
-            ends at a box.
+        lines: One per edge, the points that it leads through, from its box, or from where it leaves the line of
+            another edge of the same box, down to its box.
         width: Of the whole.
         height: Of the whole.
     """
 
     centres: list[tuple[float, float]]
-    lines: list[tuple[float, float, float, float, bool]]
+    lines: list[list[tuple[float, float]]]
     width: float
     height: float
 
@@ -44,46 +44,56 @@ def place(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]]
             raise ValueError(f"geocompile.report: edge {source} -> {target} does not lead to a later box")
     if not sizes:
         return Placed([], [], 0.0, 0.0)
-    rows, links = _rows(len(sizes), edges)
-    widths = [width for width, _ in sizes] + [POINT_WIDTH] * (_count(rows) - len(sizes))
+    rows, routes = _rows(len(sizes), edges)
+    links = {link for route in routes for link in pairwise(route)}
+    widths = [width for width, _ in sizes] + [POINT_WIDTH] * (sum(map(len, rows)) - len(sizes))
     _sort_rows(rows, links)
     x = _columns(rows, links, widths)
-    return _draw(rows, links, x, sizes)
+    return _draw(rows, routes, x, sizes)
 
 
-def _rows(count: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[int]], set[tuple[int, int]]]:
-    """The rows, and the links between neighbouring rows; numbers from `count` on are points of long lines."""
-    row = [0] * count
+def crossings(boxes: int, edges: Sequence[tuple[int, int]]) -> int:
+    """How many rows long lines cross in all: with the boxes, what placing them costs."""
+    row, targets = _levels(boxes, edges)
+    return sum(max(row[end] for end in ends) - row[source] - 1 for source, ends in targets.items())
+
+
+def _levels(boxes: int, edges: Sequence[tuple[int, int]]) -> tuple[list[int], dict[int, list[int]]]:
+    """The row of each box, and the boxes that its lines lead to."""
+    row = [0] * boxes
     for source, target in sorted(edges, key=lambda edge: edge[1]):
         row[target] = max(row[target], row[source] + 1)
     targets = defaultdict(list)
     for source, target in edges:
         targets[source].append(target)
     has_source = {target for _, target in edges}
-    for box in range(count):  # an input stands right above the first box that reads it
+    for box in range(boxes):  # an input stands right above the first box that reads it
         if box not in has_source and box in targets:
             row[box] = min(row[target] for target in targets[box]) - 1
+    return row, targets
+
+
+def _rows(boxes: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[int]], list[list[int]]]:
+    """The rows, and the route of each edge through them; numbers from `boxes` on are points of long lines."""
+    row, targets = _levels(boxes, edges)
     rows: list[list[int]] = [[] for _ in range(max(row) + 1)]
-    for box in range(count):
+    for box in range(boxes):
         rows[row[box]].append(box)
-    return rows, _links(rows, row, targets)
+    return rows, _routes(rows, row, targets)
 
 
-def _links(rows: list[list[int]], row: list[int], targets: dict[int, list[int]]) -> set[tuple[int, int]]:
-    """Adds the points of long lines to the rows; lines from one box share theirs."""
-    links: set[tuple[int, int]] = set()
+def _routes(rows: list[list[int]], row: list[int], targets: dict[int, list[int]]) -> list[list[int]]:
+    """Adds the points of long lines to the rows: lines from one box branch off from the longest of them."""
+    routes, number = [], count(len(row))
     for source, ends in targets.items():
-        at = {row[source]: source}
-        for level in range(row[source] + 1, max(row[end] for end in ends)):
-            at[level] = _count(rows)
-            rows[level].append(at[level])
-            links.add((at[level - 1], at[level]))
-        links |= {(at[row[end] - 1], end) for end in ends}
-    return links
-
-
-def _count(rows: list[list[int]]) -> int:
-    return sum(map(len, rows))
+        furthest = max(ends, key=lambda end: row[end])
+        trunk = [source]
+        for level in range(row[source] + 1, row[furthest]):
+            trunk.append(next(number))
+            rows[level].append(trunk[-1])
+        routes.append([*trunk, furthest])
+        routes += [[trunk[row[end] - row[source] - 1], end] for end in ends if end != furthest]
+    return routes
 
 
 def _neighbours(links: set[tuple[int, int]]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
@@ -154,26 +164,28 @@ def _isotonic(values: list[float]) -> list[float]:
 
 def _draw(
     rows: list[list[int]],
-    links: set[tuple[int, int]],
+    routes: list[list[int]],
     x: dict[int, float],
     sizes: Sequence[tuple[float, float]],
 ) -> Placed:
-    count = len(sizes)
+    boxes = len(sizes)
     half = [width / 2 for width, _ in sizes]
-    left = min(x[box] - (half[box] if box < count else 0) for box in x) - MARGIN
-    right = max(x[box] + (half[box] if box < count else 0) for box in x) + MARGIN
+    left = min(x[box] - (half[box] if box < boxes else 0) for box in x) - MARGIN
+    right = max(x[box] + (half[box] if box < boxes else 0) for box in x) + MARGIN
     top, tops, bottoms, middles = MARGIN, {}, {}, {}
     for row in rows:
-        height = max((sizes[box][1] for box in row if box < count), default=0.0)
+        height = max((sizes[box][1] for box in row if box < boxes), default=0.0)
         for box in row:
-            own = sizes[box][1] if box < count else height
+            own = sizes[box][1] if box < boxes else height
             middles[box] = top + height / 2
             tops[box], bottoms[box] = middles[box] - own / 2, middles[box] + own / 2
         top += height + ROW_GAP
-    lines = [(x[a] - left, bottoms[a], x[b] - left, tops[b], b < count) for a, b in sorted(links)]
-    through = [point for point in x if point >= count]
-    lines += [(x[point] - left, tops[point], x[point] - left, bottoms[point], False) for point in through]
-    centres = [(x[box] - left, middles[box]) for box in range(count)]
+    lines = []
+    for first, *between, last in routes:
+        line = [(x[first] - left, bottoms[first])]
+        line += [(x[point] - left, y) for point in between for y in (tops[point], bottoms[point])]
+        lines.append([*line, (x[last] - left, tops[last])])
+    centres = [(x[box] - left, middles[box]) for box in range(boxes)]
     return Placed(centres, lines, right - left, top - ROW_GAP + MARGIN)
 
 

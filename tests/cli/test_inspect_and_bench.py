@@ -1,7 +1,7 @@
 """`geocompile inspect` and `geocompile bench` on a bundle written by hand."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from geocompile.report import write_report
 from geocompile.timing import Timing, time_side_by_side
 from tests.cli.conftest import Command
 from tests.report.test_data import FULL
+from tests.report.test_large_models import deep_model
 from tests.report.test_page import evil_data
 
 
@@ -65,6 +66,19 @@ def test_inspect_prints_the_report_within_a_hundred_columns(command: Command, re
     code = ("  ", "cmake", "session", "output,", "bundle", "options", "sha256")
     long = [line for line in result.out.splitlines() if len(line) > 100 and not line.startswith(code)]
     assert long == []
+
+
+def test_inspect_prints_equal_layers_once(command: Command, bundle: Path) -> None:
+    write_report(bundle, load(bundle).manifest, replace(FULL, model=deep_model(150)))
+    vouch(bundle)
+    result = command("inspect", bundle)
+    assert result.code == 0, result.err
+    assert "l.0 … l.148" in result.out
+    assert "149 \N{MULTIPLICATION SIGN} GCNConv" in result.out
+    assert "20 each" in result.out
+    assert "l.7 " not in result.out
+    table = result.out.partition("What was compiled")[2].partition("Mine")[0]
+    assert len(table.splitlines()) < 12
 
 
 def test_inspect_as_json_holds_layers_and_measurement(command: Command, reported: Path) -> None:

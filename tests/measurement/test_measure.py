@@ -13,12 +13,13 @@ import torch
 import geocompile
 from geocompile.bundle import Bundle
 from geocompile.errors import MissingRuntimeError
-from geocompile.measurement import memory, memory_worker
+from geocompile.measurement import memory, memory_worker, onnx_operators
 from geocompile.measurement.measure import measure
 from geocompile.measurement.memory import CannotMeasure, peak_of
 from geocompile.measurement.memory_worker import peak_of_engine, smallest_and_largest
 from geocompile.measurement.onnx_operators import read_profile
-from geocompile.measurement.torch_operators import GENERATED, operator_times
+from geocompile.measurement.results import OperatorTime
+from geocompile.measurement.torch_operators import GENERATED, MAX_EVENTS, operator_times
 from geocompile.progress import SilentProgress
 
 MEGABYTE = 2**20
@@ -91,6 +92,32 @@ def test_what_the_profiler_does_not_see_is_the_rest() -> None:
     assert 0.015 < times[0].seconds < 0.2
 
 
+def test_a_call_of_many_operators_is_profiled_a_few_times_only() -> None:
+    a, calls = torch.zeros(1), []
+
+    def call() -> None:
+        calls.append(1)
+        for _ in range(1000):
+            a.add(1)
+
+    times = {entry.operator: entry for entry in operator_times(call, calls=50)}
+    assert 2 < len(calls) <= 1 + MAX_EVENTS // 1000
+    assert times["aten::add"].calls == 1000
+
+
+def test_a_call_of_more_operators_than_are_read_is_profiled_once() -> None:
+    a, calls = torch.zeros(1), []
+
+    def call() -> None:
+        calls.append(1)
+        for _ in range(MAX_EVENTS // 2 + 1):
+            a.add(1)
+
+    times = {entry.operator: entry for entry in operator_times(call, calls=50)}
+    assert len(calls) == 1
+    assert times["aten::add"].calls == MAX_EVENTS // 2 + 1
+
+
 def test_onnx_runtimes_profile_is_read_without_the_calls_before() -> None:
     def kernel(name: str, ts: int, dur: int) -> dict[str, Any]:
         return {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": {"op_name": name}}
@@ -149,6 +176,25 @@ def test_eager_and_engines_are_measured(compiled: tuple[Bundle, torch.nn.Module]
         assert contender.operators, contender.operators_problem
         assert sum(entry.seconds for entry in contender.operators) > 0
     assert torch.get_num_threads() >= 1
+
+
+def test_an_onnx_graph_of_many_nodes_is_profiled_a_few_times_only(
+    compiled: tuple[Bundle, torch.nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, _ = compiled
+    engine = next(engine for engine in bundle.manifest.engines if engine.target == "onnx")
+    inputs = next(iter(bundle.samples()))[0]
+    counted = []
+
+    def read(events: list[dict[str, Any]], calls: int, ours: set[str]) -> tuple[OperatorTime, ...]:
+        counted.append((calls, sum(event.get("name") == "model_run" for event in events)))
+        return read_profile(events, calls, ours)
+
+    monkeypatch.setattr(onnx_operators, "read_profile", read)
+    assert onnx_operators.operator_times(bundle.path, engine, inputs, 9, 1)
+    monkeypatch.setattr(onnx_operators, "MAX_KERNELS", 1)
+    assert onnx_operators.operator_times(bundle.path, engine, inputs, 9, 1)
+    assert counted == [(9, 10), (1, 2)]
 
 
 def test_an_engine_whose_runtime_is_missing_is_told(compiled: tuple[Bundle, torch.nn.Module]) -> None:
