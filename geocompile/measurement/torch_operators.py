@@ -20,8 +20,7 @@ def operator_times(call: Callable[[], object], calls: int, whole: bool = True) -
 
     Args:
         call: What to profile.
-        calls: How often to call it at most; a call of many operators less often, so that its profile holds at most `MAX_EVENTS`,
-            or those of one call.
+        calls: How often to call it at most: once, or so often that the profile holds `MAX_EVENTS` events at most.
         whole: False where the call also runs code that the profiler does not see: what is left of the wall time is
             then listed as `GENERATED`.
     """
