@@ -19,4 +19,9 @@ inline Reduce reduce_of(const std::string& op, const std::string& name) {
                               name + "'");
 }
 
+inline const char* name_of(Reduce reduce) {
+  constexpr const char* kNames[] = {"sum", "mean", "max", "min", "mul"};
+  return kNames[static_cast<int32_t>(reduce)];
+}
+
 }  // namespace geocompile

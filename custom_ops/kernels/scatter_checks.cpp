@@ -4,6 +4,8 @@
 namespace geocompile {
 namespace {
 
+constexpr double kAddressSpace = 1ull << 47;  // bytes; sizes are multiplied without overflow below it
+
 bool same_shape(const TensorInfo& a, const TensorInfo& b) {
   bool same = a.rank == b.rank;
   for (int64_t d = 0; same && d < a.rank; ++d) same = a.size(d) == b.size(d);
@@ -30,13 +32,18 @@ Scatter check_scatter(const char* op, Reduce reduce, const TensorInfo& src, cons
   int64_t outer = 1, inner = 1;
   for (int64_t d = 0; d < dim; ++d) outer *= src.size(d);
   for (int64_t d = dim + 1; d < src.rank; ++d) inner *= src.size(d);
+  const double bytes = static_cast<double>(outer) * inner * like.size(0) * size_of(src.dtype);
+  check.require(bytes < kAddressSpace, "a result of ", like.size(0), " rows in dimension ", dim, " for 'src' of shape ",
+                Checker::shape_of(src), " cannot fit into memory; is the number of rows right?");
   return {op,           reduce,     src.dtype, index.dtype, outer,   src.size(dim), inner,
           like.size(0), !is_vector, nullptr,   nullptr,     nullptr, nullptr};
 }
 
 Scatter check_scatter_arg(Reduce reduce, const TensorInfo& src, const TensorInfo& index, const TensorInfo& like,
                           int64_t dim) {
-  Checker("scatter_arg").require(reduce == Reduce::kMax || reduce == Reduce::kMin, "reduce must be 'max' or 'min'");
+  Checker("scatter_arg")
+      .require(reduce == Reduce::kMax || reduce == Reduce::kMin, "reduce must be 'max' or 'min', got '",
+               name_of(reduce), "'");
   return check_scatter("scatter_arg", reduce, src, index, like, dim);
 }
 

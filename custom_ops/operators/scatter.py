@@ -33,8 +33,8 @@ def scatter(
         dim: The dimension to reduce.
         dim_size: The size of the result there; None: that of `out`, else ``max(index) + 1``.
         reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
-        out: Written to and returned where given; what it holds takes part as in torch-scatter: it is one more term,
-            first in order, that ``"mean"`` does not count.
+        out: Written to and returned where given; what it holds takes part as in torch-scatter: it is one more term
+            that ``"mean"`` does not count. Halves are rounded once, after it.
 
     Returns:
         ``[*, dim_size, *]``, dtype of `src`.
@@ -51,16 +51,9 @@ def scatter(
     like = _rows_like(src, rows, dim, dim_size, out)
     if out is None:
         return torch.ops.geocompile.scatter(src, rows, like, dim, reduce)  # type: ignore[no-any-return]
-    result = torch.ops.geocompile.scatter(src, rows, like, dim, "sum" if reduce == "mean" else reduce)
-    if reduce == "mul":
-        return out.mul_(result)
-    if reduce == "sum":
-        return out.add_(result)
-    ones = torch.ones_like(src)
-    count = torch.ops.geocompile.scatter(ones, rows, like, dim, "sum").clamp(min=1)
-    if src.is_floating_point():
-        return out.add_(result).div_(count)
-    return out.add_(result).div_(count, rounding_mode="floor")
+    if src.dtype == torch.float16 or src.dtype == torch.bfloat16:
+        return out.copy_(_reduced_into(out.float(), src.float(), rows, like, dim, reduce))
+    return _reduced_into(out, src, rows, like, dim, reduce)
 
 
 def scatter_arg(
@@ -102,6 +95,20 @@ def scatter_arg(
     return out, torch.where(takes, arg, src.size(dim))
 
 
+def _reduced_into(out: Tensor, src: Tensor, index: Tensor, like: Tensor, dim: int, reduce: str) -> Tensor:
+    """`out` after a sum, mean or product that what it holds takes part in."""
+    result = torch.ops.geocompile.scatter(src, index, like, dim, "sum" if reduce == "mean" else reduce)
+    if reduce == "mul":
+        return out.mul_(result)
+    if reduce == "sum":
+        return out.add_(result)
+    ones = torch.ones_like(src, dtype=torch.long)
+    count = torch.ops.geocompile.scatter(ones, index, like, dim, "sum").clamp(min=1).to(out.dtype)
+    if src.is_floating_point():
+        return out.add_(result).div_(count)
+    return out.add_(result).div_(count, rounding_mode="floor")
+
+
 def _full_index(src: Tensor, index: Tensor) -> Tensor:
     """A vector as it is; an index of more dimensions broadcast from the left, as torch-scatter does."""
     if index.dim() <= 1 or index.size() == src.size():
@@ -126,6 +133,7 @@ def _full_index(src: Tensor, index: Tensor) -> Tensor:
 def _rows_like(src: Tensor, index: Tensor, dim: int, dim_size: int | None, out: Tensor | None) -> Tensor:
     """A tensor without elements whose first size is the number of rows."""
     if out is not None:
+        _check_dim(src, dim)
         if out.dtype != src.dtype or out.dim() != src.dim():
             raise ValueError(
                 f"geocompile.scatter: 'out' must have the dtype and the number of dimensions of 'src', {src.dtype} "
@@ -137,12 +145,42 @@ def _rows_like(src: Tensor, index: Tensor, dim: int, dim_size: int | None, out: 
                     f"geocompile.scatter: 'out' of shape {list(out.size())} must have the sizes of 'src', "
                     f"{list(src.size())}, outside of dimension {dim}"
                 )
+        if dim_size is not None and dim_size != out.size(dim):
+            raise ValueError(
+                f"geocompile.scatter: 'dim_size' is {dim_size}, but 'out' of shape {list(out.size())} has "
+                f"{out.size(dim)} in dimension {dim}; leave out one of them"
+            )
         return src.new_empty([out.size(dim), 0])
     if dim_size is None:
-        dim_size = int(index.max()) + 1 if index.numel() > 0 else 0
+        dim_size = _rows_named(index)
     if dim_size < 0:
         raise ValueError(f"geocompile.scatter: 'dim_size' must not be negative, got {dim_size}")
     return src.new_empty([dim_size, 0])
+
+
+def _check_dim(src: Tensor, dim: int) -> None:
+    """What the operator would refuse, before `out` is compared with `src`."""
+    if src.dim() == 0:
+        raise ValueError("geocompile.scatter: 'src' must have at least one dimension, got a scalar")
+    if dim < -src.dim() or dim >= src.dim():
+        raise ValueError(
+            f"geocompile.scatter: 'dim' must be between {-src.dim()} and {src.dim() - 1} for 'src' of shape "
+            f"{list(src.size())}, got {dim}"
+        )
+
+
+def _rows_named(index: Tensor) -> int:
+    """The number of rows up to the last one that the index names."""
+    if index.numel() == 0:
+        return 0
+    last = int(index.max())
+    if last < 0:
+        raise IndexError(f"geocompile.scatter: 'index' must not be negative, its largest value is {last}")
+    if last >= 2147483647:  # a mistake, and no number of rows to make room for
+        raise IndexError(
+            f"geocompile.scatter: 'index' holds {last}, the largest possible without 'dim_size' is 2147483646"
+        )
+    return last + 1
 
 
 @in_float32

@@ -1,5 +1,6 @@
 """Gradients of the scatter reductions: gathers, so that no two threads add to one place; only "mul" sorts."""
 
+import math
 from typing import Any
 
 import torch
@@ -53,11 +54,12 @@ def _gathered(rows: Tensor, index: Tensor, dim: int) -> Tensor:
 
 def _count(grad: Tensor, src: Tensor, index: Tensor, like: Tensor, dim: int) -> Tensor:
     """The number of entries of each place of the result, at least 1, in the dtype of a sum."""
+    dtype = widened(grad.new_empty(0)).dtype
     if index.dim() > 1:
-        ones = torch.ones_like(src, dtype=widened(src.new_empty(0)).dtype)
-        return _ops.scatter(ones, index, like, dim, "sum").clamp(min=1)  # type: ignore[no-any-return]
-    ones = widened(grad.new_ones(index.size(0)))
-    count = _ops.scatter(ones, index, like, 0, "sum").clamp(min=1)
+        ones = torch.ones_like(src, dtype=torch.long)  # a float32 counts no further than 2^24
+        return _ops.scatter(ones, index, like, dim, "sum").clamp(min=1).to(dtype)  # type: ignore[no-any-return]
+    ones = torch.ones(index.size(0), dtype=torch.long, device=src.device)
+    count = _ops.scatter(ones, index, like, 0, "sum").clamp(min=1).to(dtype)
     return count.view([-1 if d == dim % src.dim() else 1 for d in range(src.dim())])  # type: ignore[no-any-return]
 
 
@@ -75,7 +77,7 @@ def _product_of_others_along(src: Tensor, index: Tensor, like: Tensor, dim: int)
         flat = terms.reshape(terms.size(0), -1) if terms.numel() else terms.flatten(1)
         others = _product_of_others(flat, index, like)
     else:  # each column has rows of its own
-        columns = terms[:1].numel() if terms.size(0) else 0
+        columns = math.prod(terms.shape[1:])
         column = torch.arange(columns, device=src.device)
         rows = index.long().movedim(dim, 0).flatten(1) * columns + column
         others = _product_of_others(

@@ -98,6 +98,60 @@ def test_the_size_follows_from_the_index_if_it_is_not_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([-5, -9, -5], "'index' must not be negative, its largest value is -5"),
+        ([-5, 0, 1], r"'index'\[0\] is -5, it must not be negative"),
+        (
+            [0, 0, 2**62],
+            "'index' holds 4611686018427387904, the largest possible without 'dim_size' is 2147483646",
+        ),
+        ([0, 0, 2**63 - 1], "'index' holds 9223372036854775807"),
+        ([0, 0, 2**31 - 1], "'index' holds 2147483647"),
+    ],
+)
+def test_an_index_that_gives_no_size_is_named(index: list[int], message: str) -> None:
+    for src in (torch.ones(3), torch.ones(3, 20), torch.ones(3, 0)):
+        with pytest.raises(IndexError, match=f"geocompile.scatter: {message}"):
+            scatter(src, torch.tensor(index))
+    with pytest.raises(IndexError, match=f"geocompile.scatter: {message}|is -5, it must"):
+        scatter_arg(torch.ones(3), torch.tensor(index))
+
+
+def test_a_size_that_no_memory_holds_is_refused() -> None:
+    index = torch.zeros(3, dtype=torch.long)
+    for src, rows in (
+        (torch.ones(3), 2**62),
+        (torch.ones(3, 2**10), 2**36),
+        (torch.ones(3, 4).half(), 2**45),
+    ):
+        for function in (scatter, scatter_arg):
+            with pytest.raises(
+                ValueError, match=f"a result of {rows} rows in dimension 0 .* cannot fit into memory"
+            ):
+                function(src, index, 0, rows, "max")
+
+
+def test_src_and_dim_are_checked_before_out() -> None:
+    index, out = torch.zeros(1, dtype=torch.long), torch.tensor(1.0)
+    for reduce in sorted(REDUCTIONS):
+        with pytest.raises(ValueError, match="'src' must have at least one dimension, got a scalar"):
+            scatter(torch.tensor(1.0), index, reduce=reduce, out=out)
+        for dim in (1, -2):
+            with pytest.raises(ValueError, match=f"'dim' must be between -1 and 0 .* got {dim}"):
+                scatter(torch.ones(1), index, dim, reduce=reduce, out=torch.ones(1))
+
+
+def test_a_size_that_contradicts_out_is_refused() -> None:
+    index, out = torch.tensor([0, 0, 1]), torch.zeros(2, 3)
+    with pytest.raises(
+        ValueError, match=r"'dim_size' is 7, but 'out' of shape \[2, 3\] has 3 in dimension -1"
+    ):
+        scatter(torch.ones(2, 3), index, -1, 7, out=out)
+    assert scatter(torch.ones(2, 3), index, -1, 3, out=out).tolist() == [[2, 1, 0]] * 2
+
+
+@pytest.mark.parametrize(
     ("reduce", "wanted"),
     [
         ("sum", [21.0, 20.0]),
@@ -112,6 +166,40 @@ def test_out_takes_part(reduce: str, wanted: list[float]) -> None:
     result = scatter(src, torch.zeros(3, dtype=torch.long), 0, None, reduce, out)
     assert result is out
     torch.testing.assert_close(out, torch.tensor(wanted))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("reduce", sorted(REDUCTIONS))
+def test_out_in_halves_is_rounded_once(reduce: str, full: bool, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    src = (1 + torch.rand(400, 3, generator=generator) / 64).to(dtype)
+    index = torch.randint(0, 4, src.shape if full else (400,), generator=generator)
+    out = torch.full((5, 3), 3.0, dtype=dtype)
+    wide = scatter(src.double(), index, reduce=reduce, out=out.double())
+    result = scatter(src, index, reduce=reduce, out=out)
+    assert result is out
+    unit = torch.finfo(dtype).eps / 2 + 400 * torch.finfo(torch.float32).eps
+    torch.testing.assert_close(result.double(), wide, rtol=unit, atol=0)
+
+
+def test_what_halves_cannot_hold_on_the_way_does_not_spoil_out() -> None:
+    index = torch.zeros(4000, dtype=torch.long)
+    mean = scatter(torch.full((4000,), 20.0).half(), index, out=torch.zeros(1).half(), reduce="mean")
+    assert mean.tolist() == [20.0]
+    large, start = torch.full((4000,), 20.0).half(), torch.tensor([-60000.0]).half()
+    assert scatter(large, index, out=start).tolist() == [20000.0]
+    factors = torch.tensor([256.0, 512.0]).half()
+    assert scatter(factors, index[:2], out=torch.tensor([0.25]).half(), reduce="mul").tolist() == [32768.0]
+
+
+def test_out_in_halves_is_differentiable() -> None:
+    src = torch.full((4000,), 20.0).half().requires_grad_()
+    start = torch.zeros(1).half().requires_grad_()
+    mean = scatter(src, torch.zeros(4000, dtype=torch.long), out=start.clone(), reduce="mean")
+    of_src, of_start = torch.autograd.grad(mean.sum(), [src, start])
+    torch.testing.assert_close(of_src, torch.full_like(src, 1 / 4000))
+    torch.testing.assert_close(of_start, torch.full_like(start, 1 / 4000))
 
 
 def test_out_wins_ties_and_takes_nan() -> None:
@@ -157,11 +245,24 @@ def test_a_gradient_of_halves_is_summed_in_float32() -> None:
     torch.testing.assert_close(gradient, torch.full_like(src, 1 / 4000))
 
 
+def test_a_mean_counts_further_than_float32_does() -> None:
+    num_elements = 2**24 + 2**20
+    src = torch.ones(num_elements, requires_grad=True)
+    index = torch.zeros(num_elements, dtype=torch.int32)
+    (gradient,) = torch.autograd.grad(scatter(src, index, dim_size=1, reduce="mean"), src)
+    torch.testing.assert_close(gradient[:1], torch.tensor([1 / num_elements]))
+    mean = scatter(torch.zeros(num_elements), index, out=torch.ones(1), reduce="mean")
+    torch.testing.assert_close(mean, torch.tensor([1 / num_elements]))
+
+
 def test_the_python_functions_script() -> None:
     scripted, scripted_arg = torch.jit.script(scatter), torch.jit.script(scatter_arg)
     src, index = torch.randn(6, 2), torch.tensor([0, 1, 0, 3, 3, 1])
     for reduce in sorted(REDUCTIONS):
         assert torch.equal(scripted(src, index, 0, None, reduce), scatter(src, index, 0, None, reduce))
+        out = torch.ones(4, 2).half()
+        want = scatter(src.half(), index, 0, None, reduce, out.clone())
+        assert torch.equal(scripted(src.half(), index, 0, None, reduce, out), want)
     assert torch.equal(scripted_arg(src, index)[1], scatter_arg(src, index)[1])
 
 

@@ -31,7 +31,10 @@ def cases() -> Iterator[Case]:
                 yield Case("scatter", form, arguments)
                 if reduce in ("max", "min"):
                     ties = {**arguments, "src": np.round(arguments["src"] * 2)}
-                    yield Case("scatter_arg", form, ties)
+                    yield Case("scatter_arg", f"{form}-ties", ties)
+                    yield from (
+                        [Case("scatter_arg", form, arguments)] if name in ("middle", "no-elements") else []
+                    )
         yield from _special(reduce)
         yield _heavy(reduce)
 
@@ -107,7 +110,7 @@ def refused() -> Iterator[Case]:
     yield case("small-dim", wrong, "'dim' must be between -2 and 1", dim=-3)
     yield case("unknown-reduction", wrong, "reduce must be 'sum'", reduce="median")
     arg = {**rows, "reduce": "max"}
-    yield Case("scatter_arg", "unknown-reduction", rows, (wrong, "reduce must be 'max' or 'min'"))
+    yield Case("scatter_arg", "unknown-reduction", rows, (wrong, "'max' or 'min', got 'sum'"))
     yield Case("scatter_arg", "large-index", {**arg, "index": large}, (outside, "'index'[7] is 9"))
     message = "'index'[7] is 9, the valid range is 0 to 8"
     yield Case("scatter_arg", "large-full-index", {**arg, "index": large_in_full}, (outside, message))
