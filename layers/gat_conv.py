@@ -107,7 +107,7 @@ class GATConv(MessagePassing):
         flow: str = "source_to_target",
     ) -> None:
         super().__init__("add", flow, node_dim=0)
-        _check_options(heads, dropout)
+        _check_options(heads, negative_slope, dropout)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads
@@ -120,7 +120,7 @@ class GATConv(MessagePassing):
         self.residual = residual
         self.sender_first = sender_first
         self._make_parameters(bias)
-        self.loop_features = LoopFeatures("GATConv", fill_value)
+        self.loop_features = LoopFeatures("GATConv", fill_value, edge_dim)
         self.reset_parameters()
 
     def _make_parameters(self, bias: bool) -> None:
@@ -341,8 +341,11 @@ def _check_matrix(x: Tensor, edge_index: Tensor, weight: Tensor) -> None:
         )
 
 
-def _check_options(heads: int, dropout: float) -> None:
+def _check_options(heads: int, negative_slope: float, dropout: float) -> None:
     if not isinstance(heads, numbers.Integral) or isinstance(heads, bool) or heads < 1:
         raise ValueError(f"geocompile.GATConv: heads must be an integer of at least 1, got {heads!r}")
+    for name, value in (("negative_slope", negative_slope), ("dropout", dropout)):
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"geocompile.GATConv: {name} must be a number, got {value!r}")
     if not 0.0 <= dropout <= 1.0:
         raise ValueError(f"geocompile.GATConv: dropout must be a probability from 0 to 1, got {dropout!r}")

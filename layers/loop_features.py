@@ -20,21 +20,23 @@ class LoopFeatures(torch.nn.Module):
         layer: the layer's name, for messages.
         fill_value: a number; a tensor ``[edge_dim]``; or the reduction of the node's other edges (those that it
             receives): ``"mean"``, ``"add"``, ``"max"``, ``"min"`` or ``"mul"``.
+        edge_dim: size of the edge features, -1 if the first call tells it; None: there are none.
 
     Raises:
         TypeError: ``fill_value`` is none of these.
-        ValueError: an unknown reduction, or a tensor of more than one row.
+        ValueError: an unknown reduction, or a tensor that is no row of ``edge_dim`` values.
     """
 
     row: Tensor | None
 
-    def __init__(self, layer: str, fill_value: float | Tensor | str) -> None:
+    def __init__(self, layer: str, fill_value: float | Tensor | str, edge_dim: int | None) -> None:
         super().__init__()
+        self.layer = layer
         self.reduce, self.number, row = "", 0.0, None
         if isinstance(fill_value, str):
             self.reduce = _known(layer, fill_value)
         elif isinstance(fill_value, Tensor):
-            row = _as_row(layer, fill_value)
+            row = _as_row(layer, fill_value, edge_dim)
         elif isinstance(fill_value, numbers.Real) and not isinstance(fill_value, bool):
             self.number = float(fill_value)
         else:
@@ -64,6 +66,8 @@ class LoopFeatures(torch.nn.Module):
             return torch.nn.functional.linear(others, weight)
         row = self.row
         if row is not None:
+            if row.size(1) != 1 and row.size(1) != edge_attr.size(1):
+                raise ValueError(_wrong_row(self.layer, list(row.shape), edge_attr.size(1)))
             features = row.to(edge_attr.dtype).expand(1, edge_attr.size(1))
         else:
             features = edge_attr.new_full([1, edge_attr.size(1)], self.number)
@@ -102,9 +106,18 @@ def _known(layer: str, reduce: str) -> str:
     return _REDUCE[reduce]
 
 
-def _as_row(layer: str, fill_value: Tensor) -> Tensor:
+def _as_row(layer: str, fill_value: Tensor, edge_dim: int | None) -> Tensor:
     if fill_value.dim() > 2 or (fill_value.dim() == 2 and fill_value.size(0) != 1):
         raise ValueError(
             f"geocompile.{layer}: fill_value must be one row of edge features [edge_dim], got {list(fill_value.shape)}"
         )
+    if edge_dim is not None and edge_dim >= 0 and fill_value.dim() > 0 and fill_value.numel() != edge_dim:
+        raise ValueError(_wrong_row(layer, list(fill_value.shape), edge_dim))
     return fill_value.detach().clone().reshape(1, -1)
+
+
+def _wrong_row(layer: str, shape: list[int], edge_dim: int) -> str:
+    return (
+        f"geocompile.{layer}: fill_value must be one row of edge features [edge_dim], here [{edge_dim}], "
+        f"got {shape}"
+    )

@@ -155,6 +155,8 @@ def _fill_value(old: Any) -> Any:
         )
     if isinstance(fill, torch.Tensor) and fill.dim() == 2 and fill.size(0) != 1:
         raise KeepError("its fill_value has a row per node, which fits graphs of one size only")
+    if isinstance(fill, torch.Tensor) and fill.dim() > 0 and fill.numel() != old.lin_edge.in_channels:
+        raise KeepError("its fill_value is no row of edge features")
     if isinstance(fill, str) and fill not in _REDUCTIONS:
         raise KeepError(f"its fill_value {fill!r} has no geocompile operator")
     return fill

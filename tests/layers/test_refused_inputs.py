@@ -276,6 +276,14 @@ CONSTRUCTORS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: GATConv(3, 2, fill_value=torch.ones(4, 2)),
         r"fill_value must be one row of edge features \[edge_dim\], got \[4, 2\]",
     ),
+    "fill of another size": (
+        lambda: GATConv(3, 2, edge_dim=2, fill_value=torch.ones(5)),
+        r"fill_value must be one row of edge features \[edge_dim\], here \[2\], got \[5\]",
+    ),
+    "fill of one value for two": (
+        lambda: GATConv(3, 2, edge_dim=2, fill_value=torch.ones(1)),
+        r"fill_value must be one row of edge features \[edge_dim\], here \[2\], got \[1\]",
+    ),
     "loops": (
         lambda: GCNConv(3, 2, normalize=False, add_self_loops=True),
         "add_self_loops=True needs normalize=True",
@@ -300,6 +308,28 @@ def test_a_fill_value_of_another_kind() -> None:
         TypeError, match="fill_value must be a number, a tensor or the name of a reduction, got None"
     ):
         GATConv(3, 2, fill_value=None)
+
+
+def test_a_fill_value_of_another_size_than_the_first_edge_features() -> None:
+    conv = GATConv(3, 2, edge_dim=-1, fill_value=torch.ones(5))
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"fill_value must be one row .* here \[2\], got \[1, 5\]"):
+        conv(torch.ones(2, 3), edge_index, torch.ones(2, 2))
+
+
+def test_a_scalar_tensor_fills_every_edge_feature() -> None:
+    conv = GATConv(3, 2, edge_dim=2, fill_value=torch.tensor(0.5))
+    same = GATConv(3, 2, edge_dim=2, fill_value=0.5)
+    same.load_state_dict(conv.state_dict())
+    inputs = torch.ones(2, 3), torch.tensor([[0, 1], [1, 0]]), torch.randn(2, 2)
+    assert torch.equal(conv(*inputs), same(*inputs))
+
+
+@pytest.mark.parametrize("name", ["negative_slope", "dropout"])
+@pytest.mark.parametrize("value", [None, "0.2"])
+def test_a_number_of_another_kind(name: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"GATConv: {name} must be a number, got {value!r}"):
+        GATConv(3, 2, **{name: value})
 
 
 def test_an_argument_that_propagate_was_not_given() -> None:

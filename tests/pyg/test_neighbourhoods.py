@@ -283,6 +283,10 @@ KEPT: dict[str, tuple[Callable[[], Any], str]] = {
         "take their features from edges that a node sends",
     ),
     "a row per node": (gat_with_edges(fill_value=torch.ones(5, 2)), "its fill_value has a row per node"),
+    "a row of another size": (
+        gat_with_edges(fill_value=torch.ones(5)),
+        "its fill_value is no row of edge features",
+    ),
     "any": (gat_with_edges(fill_value="any"), "its fill_value 'any' has no geocompile operator"),
     "lazy": (lambda: pyg.GATConv(-1, 4), "the size of its lin is not known yet; run the model once"),
 }
