@@ -71,6 +71,9 @@ def gat_aggregate(
     element per edge is made. The order of summation is fixed: the same input gives the same bits for any number of
     threads. A row without terms gives 0.
 
+    An edge that `self_loops` leaves out is not skipped: its source row is multiplied by the coefficient 0. An infinite
+    or NaN ``x[i]`` at a node with an edge from i to i thus gives NaN (0 * inf) in row i.
+
     Args:
         x: ``[num_sources, heads, channels]`` float32, float64, float16 or bfloat16 (halves are computed in float32).
         rowptr: ``[num_rows + 1]`` int64 or int32, from `csr_from_coo`.
