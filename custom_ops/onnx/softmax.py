@@ -5,8 +5,8 @@ from __future__ import annotations
 from geocompile.custom_ops.onnx.operator import OnnxOperator
 from geocompile.custom_ops.onnx.reductions import COLUMN_SHAPES, ROW_OF_EDGE, refuse_negative
 
-# scores [terms, *], row_of_term of the same shape, out_shape [N, *] -> weights [terms, *]. A maximum that drops NaN
-# does no harm: NaN less anything is NaN, and so is the sum of its row.
+# scores [terms, *], rows [terms], row_of_term (rows in the shape of scores), out_shape [N, *] -> weights [terms, *].
+# A maximum that drops NaN does no harm: NaN less anything is NaN, and so is the sum of its row.
 SOFTMAX_OF_TERMS = """
     lowest_32 = Constant <value_float = -inf> ()
     lowest = CastLike (lowest_32, scores)
@@ -14,16 +14,17 @@ SOFTMAX_OF_TERMS = """
     zero_value = CastLike (zero_32, scores)
     lowest_of_rows = Expand (lowest, out_shape)
     maximum = ScatterElements <axis = 0, reduction = "max"> (lowest_of_rows, row_of_term, scores)
-    maximum_of_term = GatherElements <axis = 0> (maximum, row_of_term)
+    maximum_of_term = Gather <axis = 0> (maximum, rows)
     below_maximum = Sub (scores, maximum_of_term)
     exponentials = Exp (below_maximum)
     no_sums = Expand (zero_value, out_shape)
     sums = ScatterElements <axis = 0, reduction = "add"> (no_sums, row_of_term, exponentials)
-    sum_of_term = GatherElements <axis = 0> (sums, row_of_term)
+    sum_of_term = Gather <axis = 0> (sums, rows)
     weights = Div (exponentials, sum_of_term)
 """
 
 _ROWS = """
+    rows = Identity (row)
     scores_shape = Concat <axis = 0> (num_edges, channels)
     out_shape = Concat <axis = 0> (num_rows, channels)
     row_of_edge = Reshape <allowzero = 1> (row, edge_column)
