@@ -14,6 +14,8 @@ import torch
 
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.advice import way_out
+from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.outputs import with_own_outputs
 from geocompile.exporters.processor import native_instructions
 from geocompile.exporters.program import CapturedProgram
@@ -33,7 +35,7 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
     """
     _require_compiler()
     package = folder / FILE
-    exported = with_own_outputs(program).exported
+    exported, _ = with_safe_names(with_own_outputs(program).exported)
     with (
         quiet(),
         tempfile.TemporaryDirectory(prefix="geocompile-aoti-") as scratch,
@@ -85,5 +87,5 @@ def _explain(error: Exception, model_name: str) -> str:
     reason = lines[0] if lines else type(error).__name__
     return (
         f"geocompile: AOTInductor cannot compile {model_name}: {type(error).__name__}: {reason}\n"
-        "  leave 'aotinductor' out of the targets, or replace the operator that it names"
+        + way_out("aotinductor")
     )

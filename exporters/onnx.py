@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,9 +18,11 @@ from geocompile.custom_ops.onnx import (
 )
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.advice import way_out
+from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.onnx_activations import activation_table
 from geocompile.exporters.onnx_functions import attach_functions
-from geocompile.exporters.onnx_graph import name_dimensions, tidy
+from geocompile.exporters.onnx_graph import name_dimensions, name_stored, tidy
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.quiet import quiet
 
@@ -56,9 +59,11 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
 
 def to_onnx(program: CapturedProgram) -> ir.Model:
     """The ONNX model of a captured program: opset 20, people's names, function bodies attached."""
-    model = _translate(program)
+    exported, own_names = with_safe_names(program.exported)
+    model = _translate(replace(program, exported=exported))
     tidy(model)
     name_dimensions(model, program)
+    name_stored(model, own_names)
     attach_functions(model)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "geocompile", geocompile.__version__
@@ -99,7 +104,4 @@ def _explain(error: BaseException, model_name: str) -> str:
         cause = cause.__cause__
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     reason = lines[0] if lines else type(cause).__name__
-    return (
-        f"geocompile: {model_name} has no ONNX form: {reason}\n"
-        "  leave 'onnx' out of the targets, or replace the operator that it names"
-    )
+    return f"geocompile: {model_name} has no ONNX form: {reason}\n" + way_out("onnx")

@@ -42,6 +42,38 @@ def name_dimensions(model: ir.Model, program: CapturedProgram) -> None:
                 value.shape = ir.Shape([_known(size, known) for size in value.shape])
 
 
+def name_stored(model: ir.Model, own_names: dict[str, str]) -> None:
+    """Gives parameters, buffers and constants the paths that people know them by, as far as a file can hold them.
+
+    Inputs and outputs keep their names; a parameter of the same name gets a `_`, an intermediate value a number.
+
+    Args:
+        model: The model, its inputs and outputs named.
+        own_names: The path of each, by the name that it has in the model.
+    """
+    graph = model.graph
+    stored = list(graph.initializers.values())
+    taken = {value.name for value in (*graph.inputs, *graph.outputs)}
+    taken |= {value.name for value in stored if value.name not in own_names}
+    graph.initializers.clear()
+    for value in stored:
+        if value.name in own_names and value not in graph.outputs:
+            value.name = _free(own_names[value.name], value.name, taken)
+            taken.add(value.name)
+        graph.initializers.add(value)
+    common.NameFixPass()(model)
+
+
+def _free(name: str, otherwise: str, taken: set[str | None]) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: no UTF-8, which protobuf wants
+        name = otherwise
+    while name in taken:
+        name += "_"
+    return name
+
+
 def _apply(value: ir.Value, spec: TensorSpec) -> None:
     value.name = spec.name
     value.shape = ir.Shape(list(spec.shape))

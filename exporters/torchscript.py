@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import torch
 
 from geocompile.errors import ExportError
 from geocompile.exporters import EngineFiles
+from geocompile.exporters.advice import way_out
+from geocompile.exporters.names import identifier
 from geocompile.exporters.outputs import with_own_outputs
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.torchscript_source import Source, write_source
@@ -48,14 +49,14 @@ def script(program: CapturedProgram) -> torch.jit.ScriptModule:
             reason = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
             raise ExportError(
                 f"geocompile: TorchScript refuses the code of {program.model_name}: {reason.strip()}\n"
-                "  leave 'torchscript' out of the targets, or replace the operator that it names"
+                + way_out("torchscript")
             ) from error
     return module.eval()
 
 
 def _empty_module(name: str, source: Source) -> torch.jit.ScriptModule:
     """A module to define `forward` on; of a class of its own, since TorchScript defines methods once per class."""
-    module = type(re.sub(r"\W", "_", name), (torch.nn.Module,), {"__module__": __name__})()
+    module = type(identifier(name, ()), (torch.nn.Module,), {"__module__": __name__})()
     for attribute, tensor in source.attributes.items():
         if isinstance(tensor, torch.nn.Parameter):
             module.register_parameter(attribute, tensor)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from geocompile.errors import ExportError
+from geocompile.exporters.names import MODULE_ATTRIBUTES, identifier
 from geocompile.exporters.program import CapturedProgram
 
 _BINARY = {
@@ -109,16 +110,12 @@ class _Writer:
         tensor = self.exported.state_dict.get(target)
         if tensor is None:
             tensor = self.exported.constants[target]
-        name = re.sub(r"\W", "_", target)
-        while name in self.attributes or hasattr(torch.jit.ScriptModule, name):
-            name += "_"
+        name = identifier(target, _KEYWORDS | MODULE_ATTRIBUTES | self.attributes.keys())
         self.attributes[name] = tensor
         return name
 
     def _unique(self, name: str) -> str:
-        name = re.sub(r"\W", "_", name)
-        while name in self.taken:
-            name += "_"
+        name = identifier(name, self.taken)
         self.taken.add(name)
         return name
 

@@ -19,6 +19,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from geocompile.capture.blame import Place, called_from_torch, user_place
 from geocompile.capture.structure import structure_of
+from geocompile.exporters.names import with_names, with_safe_names
 from geocompile.exporters.quiet import quiet
 
 _TRACING = threading.Lock()  # torch.export and the hooks below change state of the whole process
@@ -109,7 +110,8 @@ def _without_mutation(exported: torch.export.ExportedProgram) -> torch.export.Ex
     """The same program with `y += 1` as `y = y + 1`; what still changes an input or a buffer is then an output."""
     targets = [node.target for node in exported.graph.nodes if isinstance(node.target, torch._ops.OpOverload)]
     if any(target._schema.is_mutable for target in targets):
-        exported = exported.run_decompositions({})
+        safe, own_names = with_safe_names(exported)  # torch writes the names into source on the way
+        exported = with_names(safe.run_decompositions({}), own_names)
     return exported
 
 

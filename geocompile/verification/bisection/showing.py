@@ -13,6 +13,7 @@ import geocompile
 from geocompile.capture import capture
 from geocompile.errors import CaptureError, ExportError
 from geocompile.examples import Example
+from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes import run_passes
 from geocompile.verification.bisection.engines import answers
@@ -50,7 +51,7 @@ def after_pass(part: torch.nn.Module, inputs: Tensors, dynamic: Dynamic, name: s
     """What the part answers once a pass has rewritten it."""
     program, _ = run_passes(_captured(part, inputs, dynamic), [name])
     with torch.no_grad():
-        return [program.exported.module()(*inputs.values())[0].numpy()]
+        return [with_safe_names(program.exported)[0].module()(*inputs.values())[0].numpy()]
 
 
 def as_captured(part: torch.nn.Module, inputs: Tensors) -> list[Array]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.program import CapturedProgram
 from geocompile.passes import run_passes
 from geocompile.verification.inputs import Array
@@ -59,5 +60,5 @@ def _run(program: CapturedProgram, inputs: Mapping[str, Array]) -> list[Array]:
     """The program's flat outputs; it takes its inputs by position."""
     arguments = [torch.tensor(inputs[spec.name]) for spec in program.inputs]
     with torch.no_grad():
-        outputs = program.exported.module()(*arguments)
+        outputs = with_safe_names(program.exported)[0].module()(*arguments)
     return [output.numpy() for output in outputs]
