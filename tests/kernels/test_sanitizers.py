@@ -1,7 +1,9 @@
 """The kernels alone, without any runtime, under the address, undefined-behaviour and thread sanitizers."""
 
+import os
 import platform
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,30 +16,28 @@ INSTRUCTION_SETS = {"generic": [], "avx2": ["-march=x86-64-v3"], "avx512": ["-ma
 
 
 def build(folder: Path, sanitizer: str) -> Path:
+    """The test binary; a race does not depend on the instruction set, so that one is enough to look for them."""
     flags = [
-        "-std=c++17",
-        "-O1",
-        "-g",
-        "-Wno-psabi",
-        f"-fsanitize={sanitizer}",
-        "-fno-sanitize-recover=all",
-        f"-I{ROOT / 'custom_ops'}",
+        *("-std=c++17", "-O1", "-g", "-Wno-psabi", f"-I{ROOT / 'custom_ops'}"),
+        *(f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"),
     ]
-    x86 = platform.machine() == "x86_64"
-    objects = []
+    all_sets = platform.machine() == "x86_64" and sanitizer != "thread"
+    sets = INSTRUCTION_SETS if all_sets else {"generic": []}
+    sources = [
+        (KERNELS / "cpu" / f, [f"-DGEOCOMPILE_ISA={isa}", *sets[isa]]) for isa in sets for f in PER_ISA
+    ]
+    for source in [*KERNELS.glob("*.cpp"), *KERNELS.glob("cpu/*.cpp"), *sorted(TESTS.glob("*.cpp"))]:
+        if source.name not in PER_ISA or source.parent == TESTS:
+            sources.append((source, ["-DGEOCOMPILE_X86"] if all_sets else []))
 
-    def compile_one(source: Path, name: str, *extra: str) -> None:
-        objects.append(str(folder / f"{name}.o"))
-        subprocess.run(["g++", *flags, *extra, "-c", str(source), "-o", objects[-1]], check=True)
+    def compiled(job: tuple[int, tuple[Path, list[str]]]) -> str:
+        number, (source, extra) = job
+        result = str(folder / f"{number}.o")
+        subprocess.run(["g++", *flags, *extra, "-c", str(source), "-o", result], check=True)
+        return result
 
-    for isa, march in INSTRUCTION_SETS.items() if x86 else [("generic", [])]:
-        for source in PER_ISA:
-            compile_one(KERNELS / "cpu" / source, f"{isa}-{source}", f"-DGEOCOMPILE_ISA={isa}", *march)
-    for source in [*KERNELS.glob("*.cpp"), *KERNELS.glob("cpu/*.cpp")]:
-        if source.name not in PER_ISA:
-            compile_one(source, source.name, *(["-DGEOCOMPILE_X86"] if x86 else []))
-    for source in sorted(TESTS.glob("*.cpp")):
-        compile_one(source, f"test-{source.name}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(compiled, enumerate(sources)))
     binary = folder / "kernel_test"
     subprocess.run(["g++", f"-fsanitize={sanitizer}", *objects, "-pthread", "-o", str(binary)], check=True)
     return binary
