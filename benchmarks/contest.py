@@ -52,7 +52,8 @@ def _worker(module: str, *task: str, mode: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _memory(make: Maker) -> int:
+def peak_of_a_call(make: Maker) -> int:
+    """Bytes that a call adds at its peak to what was resident before it."""
     call = make()
     before = machine.resident_bytes()
     machine.reset_peak()
@@ -103,5 +104,5 @@ if __name__ == "__main__":
         calls = {name: make() for name, make in makers.items()}
         answer = {name: t.p50 for name, t in time_side_by_side(calls, float(rest[0])).items()}
     else:
-        answer = _memory(makers[rest[0]])
+        answer = peak_of_a_call(makers[rest[0]])
     print(json.dumps(answer))

@@ -1,6 +1,5 @@
 """What the sections share: graphs and features, goals, and contenders that need a package which may be missing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -9,10 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.contest import Maker
 from benchmarks.graphs import power_law_edges
-
-Call = Callable[[], object]
-Maker = Callable[[], Call]
 
 
 @dataclass(frozen=True)

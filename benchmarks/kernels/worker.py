@@ -4,7 +4,7 @@ import json
 import sys
 from importlib import import_module
 
-from benchmarks import machine
+from benchmarks import contest
 from geocompile.timing import time_side_by_side
 
 
@@ -17,11 +17,7 @@ def times(section: str, setting: str, seconds: float) -> dict[str, float]:
 
 def memory(section: str, setting: str, name: str) -> int:
     """Bytes that a call adds at its peak to what was resident before it."""
-    call = import_module(section).contenders(setting)[name]()
-    before = machine.resident_bytes()
-    machine.reset_peak()
-    call()
-    return machine.peak_bytes() - before
+    return contest.peak_of_a_call(import_module(section).contenders(setting)[name])
 
 
 if __name__ == "__main__":
