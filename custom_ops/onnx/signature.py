@@ -21,8 +21,9 @@ class Formal:
     Attributes:
         name: its name in the schema, the function body and error messages.
         type: the type constraint that it shares with others of the same letter.
-        dims: letters of its sizes: ``"N"``, ``"N + 1"``, or ``"..."`` for any number of other dimensions, which
-            come after those with a letter; ``"N at dim"`` stands among them, where the attribute ``dim`` says.
+        dims: letters of its sizes: ``"N"``, ``"N + 1"``, a number, or ``"..."`` for any number of other dimensions,
+            which come after those with a letter; ``"N at dim"`` stands among them, where the attribute ``dim`` says.
+            A letter that no input has is a size that depends on values.
     """
 
     name: str
@@ -109,6 +110,8 @@ def _resolve(formal: Formal, sizes: dict[str, Dim], tails: dict[str, Shape | Non
             if tail is None:
                 return None
             shape.extend(tail)
+        elif dim.isdecimal():
+            shape.append(int(dim))
         elif dim.endswith(_NEXT):
             shape.append(_next(sizes.get(dim.removesuffix(_NEXT))))
         else:

@@ -20,16 +20,14 @@ void print(const std::vector<Formal>& formals) {
 }  // namespace
 
 int main() {
-  for (auto family : {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types,
-                      scatter_types, segment_softmax_types, gat_types})
-    for (const OpType& type : family()) {
-      std::printf("%s(", type.name.c_str());
-      print(type.inputs);
-      std::printf(") -> (");
-      print(type.outputs);
-      std::printf(")");
-      for (const Attribute& attribute : type.attributes)
-        std::printf(" %s: %s = %g", attribute.name, attribute.is_integer ? "int" : "float", attribute.default_value);
-      std::printf("\n");
-    }
+  for (const OpType& type : op_types()) {
+    std::printf("%s(", type.name.c_str());
+    print(type.inputs);
+    std::printf(") -> (");
+    print(type.outputs);
+    std::printf(")");
+    for (const Attribute& attribute : type.attributes)
+      std::printf(" %s: %s = %g", attribute.name, attribute.is_integer ? "int" : "float", attribute.default_value);
+    std::printf("\n");
+  }
 }

@@ -10,8 +10,9 @@
 namespace geocompile::ort_binding {
 
 // An input or output, as in the Python schemas: formals of one type letter share a dtype ('T' values, 'I' indices,
-// 'L' anything; 'P', places, is int64). dims are letters of sizes, "N" or "N + 1", then "..." for any number of other
-// dimensions; "N at dim" stands among those, where the attribute dim says.
+// 'L' anything; 'P', places, is int64). dims are letters of sizes, "N" or "N + 1", or numbers, then "..." for any
+// number of other dimensions; "N at dim" stands among those, where the attribute dim says. A letter that no input has
+// is a size that depends on values.
 struct Formal {
   const char* name;
   char type;
@@ -33,12 +34,15 @@ struct OpType {
 };
 
 std::vector<OpType> csr_from_coo_types();
-std::vector<OpType> segment_reduce_types();
+std::vector<OpType> gat_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
 std::vector<OpType> scatter_types();
+std::vector<OpType> segment_reduce_types();
 std::vector<OpType> segment_softmax_types();
-std::vector<OpType> gat_types();
+
+// Those of all families.
+std::vector<OpType> op_types();
 
 // Sets the output shapes that follow from the input shapes; what cannot be told is left open.
 void infer_shapes(const OrtApi& api, const OpType& type, const OrtShapeInferContext* context);

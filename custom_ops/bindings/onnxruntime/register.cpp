@@ -100,10 +100,7 @@ CustomOp::CustomOp(const OrtApi& api_, const OpType& type_, ONNXTensorElementDat
 // Everything that is registered with one ONNX Runtime library.
 class Registry {
  public:
-  explicit Registry(const OrtApi& api) {
-    for (auto family : {csr_from_coo_types, segment_reduce_types, gather_segment_reduce_types, gcn_norm_types,
-                        scatter_types, segment_softmax_types, gat_types})
-      for (OpType& type : family()) types_.push_back(std::move(type));
+  explicit Registry(const OrtApi& api) : types_(op_types()) {
     for (const OpType& type : types_) add(api, type);
     check(api, api.CreateCustomOpDomain("geocompile", &domain_));
     for (const CustomOp& op : ops_) check(api, api.CustomOpDomain_Add(domain_, &op));
@@ -113,19 +110,23 @@ class Registry {
 
  private:
   void add(const OrtApi& api, const OpType& type) {
-    bool has_values = false;
-    for (const Formal& input : type.inputs) has_values |= input.type == 'T';
+    bool has_values = false, has_indices = false;
+    for (const Formal& input : type.inputs) {
+      has_values |= input.type == 'T';
+      has_indices |= input.type == 'I';
+    }
     for (auto index : {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32}) {
       for (auto value : {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE,
                          ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16}) {
         ops_.emplace_back(api, type, value, index);
         if (!has_values) break;  // one form for each index dtype
       }
+      if (!has_indices) break;  // and one for each value dtype
     }
   }
 
-  std::deque<OpType> types_;  // deques: addresses stay
-  std::deque<CustomOp> ops_;
+  std::vector<OpType> types_;
+  std::deque<CustomOp> ops_;  // a deque: addresses stay
   OrtCustomOpDomain* domain_ = nullptr;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 
@@ -104,6 +105,8 @@ class Letters {
         const auto tail = tails_.find(formal.type == 'P' ? 'T' : formal.type);  // places have the shape of values
         if (tail == tails_.end()) return std::nullopt;
         output.shape.insert(output.shape.end(), tail->second.begin(), tail->second.end());
+      } else if (std::isdigit(static_cast<unsigned char>(dim.front()))) {
+        output.shape.push_back(Size{std::stoll(dim), ""});
       } else {
         const bool next = ends_with_next(dim);
         const Size& size = sizes_[letter_of(dim)];

@@ -1,11 +1,11 @@
 // Each row's softmax in one pass over its terms: a row that fits a block is read once and written once.
-#include "../segment_softmax.h"
+#include "kernels/segment_softmax.h"
 
 #include <cstring>
 
-#include "heavy_rows.h"
-#include "row_softmax.h"
-#include "rows.h"
+#include "kernels/cpu/heavy_rows.h"
+#include "kernels/cpu/row_softmax.h"
+#include "kernels/cpu/rows.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

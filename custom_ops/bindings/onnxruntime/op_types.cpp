@@ -1,0 +1,20 @@
+#include "op_type.h"
+
+namespace geocompile::ort_binding {
+
+std::vector<OpType> op_types() {
+  std::vector<OpType> types;
+  for (auto family : {
+           csr_from_coo_types,
+           gat_types,
+           gather_segment_reduce_types,
+           gcn_norm_types,
+           scatter_types,
+           segment_reduce_types,
+           segment_softmax_types,
+       })
+    for (OpType& type : family()) types.push_back(std::move(type));
+  return types;
+}
+
+}  // namespace geocompile::ort_binding
