@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
-from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks
+from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks, refuse_names
 from geocompile.capture.describe import Names, input_nodes, output_values
 from geocompile.capture.dimensions import Dims, name_dimensions, trace_inputs, warn_of_fixed_inputs
 from geocompile.capture.indices import index_of
@@ -42,6 +42,7 @@ def capture(
     """
     model_name = type(model).__name__
     refuse_hooks(model)
+    refuse_names(examples[0].tensors, model_name)
     dims = name_dimensions(examples, dynamic)
     warn_of_fixed_inputs(examples, dims)
     largest = max(examples, key=lambda example: sum(tensor.numel() for tensor in example.tensors.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import sympy  # type: ignore[import-untyped]
@@ -82,6 +83,20 @@ def refuse_hooks(model: torch.nn.Module) -> None:
             f"geocompile.capture: {name} has a forward hook, and its forward alone is captured\n  remove the hook "
             f"(`handle.remove()`), or compile a module whose forward calls this {name}: there the hook is captured"
         )
+
+
+def refuse_names(names: Iterable[str], model_name: str) -> None:
+    """The inputs of an engine are called as the parameters of forward; not every runtime knows names that are no ASCII.
+
+    Raises:
+        CaptureError: A name holds other letters.
+    """
+    for name in names:
+        if not name.isascii():
+            raise CaptureError(
+                f"geocompile.capture: {model_name}.forward calls an input '{name}', and engines take ASCII letters, "
+                "digits and '_' alone\n  rename that parameter of forward"
+            )
 
 
 def _assumption(branch: Branch, sizes: dict[int, str]) -> str | None:

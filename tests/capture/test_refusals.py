@@ -12,7 +12,7 @@ from torch_geometric.utils import softmax
 
 from geocompile.capture import capture
 from geocompile.errors import CaptureError
-from geocompile.examples import normalize_examples
+from geocompile.examples import Example, normalize_examples
 from geocompile.exporters.torchscript import script
 from tests.capture import hostile
 from tests.exporters.models import inputs_of
@@ -165,3 +165,12 @@ def test_decisions_that_are_not_the_model_s_are_no_reason_to_refuse() -> None:
     for num_edges in (0, 1, 2, 30):
         inputs = inputs_of(names, 5, num_edges)
         torch.testing.assert_close(engine(*inputs), model(*inputs))
+
+
+def test_an_input_whose_name_is_no_ascii_is_refused() -> None:
+    class Scaled(nn.Module):
+        def forward(self, x: Tensor, größe: Tensor) -> Tensor:
+            return x * größe
+
+    with pytest.raises(CaptureError, match=r"(?s)Scaled\.forward calls an input 'größe'.*rename that parameter"):
+        capture(Scaled(), [Example({"x": torch.ones(5, 2), "größe": torch.ones(1, 2)})])
