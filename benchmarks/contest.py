@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks import machine
+from geocompile.measurement.memory import peak_of
 from geocompile.timing import time_side_by_side
 
 Call = Callable[[], object]
@@ -50,15 +51,6 @@ def _worker(module: str, *task: str, mode: str) -> dict:
         command, env=machine.environment(mode, THREADS), stdout=subprocess.PIPE, text=True, check=True
     )
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def peak_of_a_call(make: Maker) -> int:
-    """Bytes that a call adds at its peak to what was resident before it."""
-    call = make()
-    before = machine.resident_bytes()
-    machine.reset_peak()
-    call()
-    return machine.peak_bytes() - before
 
 
 def table(results: list[Result], base: str) -> str:
@@ -104,5 +96,5 @@ if __name__ == "__main__":
         calls = {name: make() for name, make in makers.items()}
         answer = {name: t.p50 for name, t in time_side_by_side(calls, float(rest[0])).items()}
     else:
-        answer = peak_of_a_call(makers[rest[0]])
+        answer = peak_of(makers[rest[0]]())
     print(json.dumps(answer))

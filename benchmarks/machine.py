@@ -1,4 +1,4 @@
-"""What the machine and this process use: memory peaks, the allocator's mode, the hardware for a table's heading."""
+"""What a benchmark runs on: the allocator's mode, the bandwidth, the hardware for a table's heading."""
 
 import os
 import platform
@@ -27,28 +27,6 @@ def environment(mode: str, threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
     }
-
-
-def resident_bytes() -> int:
-    """Memory that this process has in RAM now."""
-    return _status("VmRSS")
-
-
-def reset_peak() -> None:
-    """Start a new measurement of the peak."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had in RAM since `reset_peak`."""
-    return _status("VmHWM")
-
-
-def _status(field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    if found is None:
-        raise RuntimeError(f"/proc/self/status has no {field}: peak memory is measured on Linux only")
-    return int(found[1]) * 1024
 
 
 def copy_bandwidth(threads: int, size: int = 2**28) -> float:

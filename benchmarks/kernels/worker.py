@@ -4,7 +4,7 @@ import json
 import sys
 from importlib import import_module
 
-from benchmarks import contest
+from geocompile.measurement.memory import peak_of
 from geocompile.timing import time_side_by_side
 
 
@@ -17,7 +17,7 @@ def times(section: str, setting: str, seconds: float) -> dict[str, float]:
 
 def memory(section: str, setting: str, name: str) -> int:
     """Bytes that a call adds at its peak to what was resident before it."""
-    return contest.peak_of_a_call(import_module(section).contenders(setting)[name])
+    return peak_of(import_module(section).contenders(setting)[name]())
 
 
 if __name__ == "__main__":
