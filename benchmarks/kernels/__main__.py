@@ -1,4 +1,4 @@
-"""Runs the sections and prints a table for each; with --write it goes to docs/benchmarks/kernels.md."""
+"""Runs the sections and prints a table for each; with --write they take their place in docs/benchmarks/kernels.md."""
 
 import argparse
 import json
@@ -15,21 +15,30 @@ from benchmarks.kernels.table import Measured, section_table
 SECTIONS = ("gather", "csr", "aggregate", "softmax", "attention", "backward", "engine", "growth")
 PEERS = ("torch_scatter", "torch_sparse")
 THREADS = 2
+END = "\n\nWritten by `python -m benchmarks.kernels --write`.\n"
 OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"
 
 
 def main() -> None:
     arguments = _arguments()
-    parts = [_heading(arguments.mode)]
+    tables = {}
     for name in arguments.sections or SECTIONS:
         module = import_module(f"benchmarks.kernels.{name}")
-        text = section_table(module, _measure(module, arguments.mode, arguments.seconds))
-        print(f"\n{text}", flush=True)
-        parts.append(text)
+        tables[module.TITLE] = section_table(module, _measure(module, arguments.mode, arguments.seconds))
+        print(f"\n{tables[module.TITLE]}", flush=True)
     if arguments.write:
-        OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        parts.append("Written by `python -m benchmarks.kernels --write`.")
-        OUTPUT.write_text("\n\n".join(parts) + "\n")
+        _write(_heading(arguments.mode), tables)
+
+
+def _write(heading: str, tables: dict[str, str]) -> None:
+    """The tables in the order of the sections; those that were not measured now stay as they are."""
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    stored = OUTPUT.read_text() if OUTPUT.exists() else ""
+    for part in stored.removesuffix(END).split("\n\n## ")[1:]:
+        tables.setdefault(part.split("\n", 1)[0], f"## {part.strip()}")
+    titles = [import_module(f"benchmarks.kernels.{name}").TITLE for name in SECTIONS]
+    parts = [heading, *(tables[title] for title in titles if title in tables)]
+    OUTPUT.write_text("\n\n".join(parts) + END)
 
 
 def _arguments() -> argparse.Namespace:
