@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         segment_reduce,
         segment_softmax,
     )
+    from geocompile.custom_ops.operators.fps import fps
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 
 __all__ = [
     "batch_ptr",
     "csr_from_coo",
+    "fps",
     "gat_aggregate",
     "gat_coefficients",
     "gather_segment_reduce",

@@ -12,8 +12,19 @@ from types import ModuleType
 from benchmarks import machine
 from benchmarks.kernels.table import Measured, section_table
 
-SECTIONS = ("gather", "csr", "aggregate", "softmax", "attention", "backward", "engine", "growth")
-PEERS = ("torch_scatter", "torch_sparse")
+SECTIONS = (
+    "gather",
+    "csr",
+    "aggregate",
+    "softmax",
+    "attention",
+    "backward",
+    "engine",
+    "growth",
+    "fps",
+    "fps_growth",
+)
+PEERS = ("torch_scatter", "torch_sparse", "torch_cluster")
 THREADS = 2
 END = "\n\nWritten by `python -m benchmarks.kernels --write`.\n"
 OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"

@@ -36,7 +36,7 @@ def _cell(module: ModuleType, setting: str, m: Measured, name: str) -> str:
     if name not in m.seconds:
         return ""
     if getattr(module, "PER_EDGE", False):
-        return f"{m.seconds[name] / module.SETTINGS[setting][1] * 1e9:.2f} ns an edge"
+        return f"{m.seconds[name] / module.SETTINGS[setting][1] * 1e9:.2f} ns {getattr(module, 'ONE', 'an edge')}"
     peak = f", {m.peak_bytes[name] / 1e6:.0f} MB" if name in m.peak_bytes else ""
     return f"{m.seconds[name] * 1e3:.2f}{peak}"
 

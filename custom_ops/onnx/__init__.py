@@ -17,6 +17,7 @@ import onnx.defs
 
 from geocompile.custom_ops.onnx import (
     csr_from_coo,
+    fps,
     gat,
     gather_segment_reduce,
     gcn_norm,
@@ -45,7 +46,7 @@ __all__ = [
 
 OPERATORS: dict[str, OnnxOperator] = {
     operator.op_type: operator
-    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat)
+    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat, fps)
     for operator in family.OPERATORS
 }
 OP_TYPES: tuple[str, ...] = tuple(OPERATORS)

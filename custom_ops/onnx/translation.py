@@ -13,6 +13,7 @@ import torch
 from onnxscript.onnx_types import TensorType
 
 import geocompile.custom_ops.operators  # noqa: F401  (defines torch.ops.geocompile)
+from geocompile.custom_ops.onnx import fps as fps_variants
 from geocompile.custom_ops.onnx import gat as gat_variants
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
@@ -39,6 +40,7 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.segment_softmax.default: _segment_softmax,
         ops.gat_coefficients.default: _gat_coefficients,
         ops.gat_aggregate.default: _gat_aggregate,
+        ops.fps.default: _fps,
     }
 
 
@@ -158,6 +160,13 @@ def _gat(
         edge = _zeros(_standard.Gather(source, col, axis=0), source) if edge is None else edge
     operator = getattr(_geocompile, gat_variants.op_type_of(name, with_edge, self_loops))
     return operator(*_given(*inputs, edge, self_edge), negative_slope=float(negative_slope))
+
+
+def _fps(
+    src: TensorType, ratio: float, batch: TensorType | None = None, start: TensorType | None = None
+) -> Any:
+    operator = getattr(_geocompile, fps_variants.op_type_of(batch is not None, start is not None))
+    return operator(*_given(src, batch, start), ratio=float(ratio))
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

@@ -1,6 +1,7 @@
 """Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
+from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
@@ -10,6 +11,7 @@ from geocompile.custom_ops.operators.softmax import segment_softmax
 __all__ = [
     "batch_ptr",
     "csr_from_coo",
+    "fps",
     "gat_aggregate",
     "gat_coefficients",
     "gather_segment_reduce",

@@ -18,7 +18,7 @@ INSTRUCTION_SETS = {"generic": [], "avx2": ["-march=x86-64-v3"], "avx512": ["-ma
 def build(folder: Path, sanitizer: str) -> Path:
     """The test binary; a race does not depend on the instruction set, so that one is enough to look for them."""
     flags = [
-        *("-std=c++17", "-O1", "-g", "-Wno-psabi", f"-I{ROOT / 'custom_ops'}"),
+        *("-std=c++17", "-O1", "-g", "-Wno-psabi", "-ffp-contract=off", f"-I{ROOT / 'custom_ops'}"),
         *(f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"),
     ]
     all_sets = platform.machine() == "x86_64" and sanitizer != "thread"

@@ -14,7 +14,15 @@ from onnx.reference import ReferenceEvaluator
 
 from geocompile.custom_ops import onnx as operators
 from geocompile.custom_ops.libraries import ort_library
-from geocompile.custom_ops.onnx import gat, gather_segment_reduce, gcn_norm, scatter, segment_reduce, softmax
+from geocompile.custom_ops.onnx import (
+    fps,
+    gat,
+    gather_segment_reduce,
+    gcn_norm,
+    scatter,
+    segment_reduce,
+    softmax,
+)
 from tests.operators.cases import Case
 
 
@@ -31,7 +39,9 @@ def call_of(case: Case) -> Call:
     """The op type names the variant: which optional arguments are there, and the reduction."""
     arguments = dict(case.arguments)
     reduce = arguments.pop("reduce", None)
-    attributes = {k: arguments.pop(k) for k in ("fill_value", "add_self_loops", "dim") if k in arguments}
+    attributes = {
+        k: arguments.pop(k) for k in ("fill_value", "add_self_loops", "dim", "ratio") if k in arguments
+    }
     if case.operator.startswith("gat_"):
         return _gat_call(case.operator, arguments)
     given = {name: array is not None for name, array in arguments.items()}
@@ -45,6 +55,7 @@ def call_of(case: Case) -> Call:
         "gcn_norm": lambda: gcn_norm.op_type_of(given["weight"]),
         "segment_softmax": lambda: softmax.op_type_of(given["perm"]),
         "scatter": lambda: scatter.op_type_of(reduce),
+        "fps": lambda: fps.op_type_of(given["batch"], given["start"]),
         "scatter_arg": lambda: scatter.op_type_of(reduce, with_arg=True),
     }[case.operator]()
     return Call(op_type, [a for a in arguments.values() if a is not None], attributes)

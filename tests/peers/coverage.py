@@ -28,6 +28,7 @@ ROUTES: dict[str, tuple[Route, ...]] = {
     "spmm": (Route("csr_from_coo, gather_segment_reduce", ours.spmm),),
     "matmul": (Route("csr_from_coo, gather_segment_reduce", ours.matmul),),
     "transpose": (Route("csr_from_coo", ours.transpose),),
+    "fps": (Route("fps", ours.fps),),
 }
 
 # Functions that no operator of ours answers yet, with what its name will hold; the stored answers are ready. A test
@@ -36,7 +37,6 @@ WAITING: dict[str, tuple[str, ...]] = {
     "coalesce": ("coalesce",),
     "knn": ("knn",),
     "radius": ("radius",),
-    "fps": ("fps",),
     "nearest": ("nearest",),
     "grid_cluster": ("grid", "voxel"),
     "graclus_cluster": ("graclus",),

@@ -14,6 +14,7 @@ from geocompile.custom_ops import (
     segment_reduce,
     segment_softmax,
 )
+from geocompile.custom_ops.operators import fps as sampled
 from geocompile.custom_ops.operators.csr import row_of_each_edge
 from tests.peers.case import Case
 from tests.peers.tensors import Outputs
@@ -113,6 +114,10 @@ def transpose(index: Tensor, value: Tensor, m: int, n: int) -> Outputs:
     _, by_row, col = csr_from_coo(index[0], torch.empty(m), index[1])
     _, by_col, row = csr_from_coo(col, torch.empty(n), index[0][by_row])
     return {"index": torch.stack([col[by_col], row]), "out": value[by_row[by_col]]}
+
+
+def fps(src: Tensor, batch: Tensor | None, ratio: float, random_start: bool) -> Outputs:
+    return {"out": sampled(src, batch, ratio, random_start)}
 
 
 def _rows(src: Tensor, index: Tensor, dim: int, num_rows: int, reduce: str) -> Tensor:

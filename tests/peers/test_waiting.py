@@ -52,21 +52,6 @@ def test_nearest_is_the_nearest_of_the_same_graph(case: Case) -> None:
     np.testing.assert_array_equal(stored("nearest", case.name)["out"], distances(case).argmin(axis=0))
 
 
-@asked("fps")
-def test_fps_takes_the_point_farthest_from_all_taken(case: Case) -> None:
-    src, batch = case.arguments["src"].astype(np.float64), case.arguments["batch"]
-    batch = np.zeros(len(src), int) if batch is None else batch
-    expected = []
-    for graph in range(batch.max() + 1):
-        points = np.flatnonzero(batch == graph)
-        taken = [points[0]]
-        while len(taken) < np.ceil(len(points) * case.arguments["ratio"]):
-            gap = ((src[points, None] - src[taken]) ** 2).sum(axis=2).min(axis=1)
-            taken.append(points[gap.argmax()])
-        expected += taken
-    np.testing.assert_array_equal(stored("fps", case.name)["out"], expected)
-
-
 @asked("grid_cluster")
 def test_grid_cluster_counts_voxels_first_dimension_fastest(case: Case) -> None:
     pos, size = case.arguments["pos"], case.arguments["size"]

@@ -34,6 +34,7 @@ struct OpType {
 };
 
 std::vector<OpType> csr_from_coo_types();
+std::vector<OpType> fps_types();
 std::vector<OpType> gat_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();

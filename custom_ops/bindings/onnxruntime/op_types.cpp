@@ -6,6 +6,7 @@ std::vector<OpType> op_types() {
   std::vector<OpType> types;
   for (auto family : {
            csr_from_coo_types,
+           fps_types,
            gat_types,
            gather_segment_reduce_types,
            gcn_norm_types,

@@ -2,6 +2,7 @@
 #include "../gat.h"
 #include "../gather_segment_reduce.h"
 #include "../segment_softmax.h"
+#include "fps_cloud.h"
 
 // Every kernel that is compiled per instruction set: what it returns, its name, parameters and arguments.
 #define GEOCOMPILE_KERNELS(DO)                                                                                  \
@@ -13,6 +14,7 @@
   DO(size_t, segment_softmax_workspace, (const SegmentSoftmax& args), (args))                                   \
   DO(void, segment_softmax, (const SegmentSoftmax& args, void* workspace, const Parallel& parallel),            \
      (args, workspace, parallel))                                                                               \
+  DO(void, sample_cloud, (const FpsCloud& cloud), (cloud))                                                      \
   DO(size_t, gat_coefficients_workspace, (const GatCoefficients& args), (args))                                 \
   DO(void, gat_coefficients, (const GatCoefficients& args, void* workspace, const Parallel& parallel),          \
      (args, workspace, parallel))                                                                               \
