@@ -34,7 +34,7 @@ demo: setup  ## Train, compile, verify and compare on handwritten digits
 	$(BIN)/geocompile demo
 
 test: setup  ## The tests, under 15 minutes
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 20 -m "not slow and not gpu"
 
 test-full: setup test-ort-oldest  ## What takes longer: AOTInductor and C++ per case, sanitizers, README, packaging
 	$(BIN)/python -m pytest -m "slow and not gpu"
