@@ -1,7 +1,7 @@
 """The list of all operators: one entry says where each part of an operator is to be found."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -14,12 +14,15 @@ class Operator:
         reference: The meaning in plain torch.
         differentiable: Whether an output has a gradient.
         onnx_types: Its ONNX operator types, one per variant; empty for an operator that only gradients use.
+        indexes: Arguments whose values are indices, and the argument whose rows they name: its first size bounds them
+            (``rowptr`` has one row less); None where they must only not be negative.
     """
 
     name: str
     reference: Callable[..., Any]
     differentiable: bool
     onnx_types: tuple[str, ...]
+    indexes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 OPERATORS: dict[str, Operator] = {}

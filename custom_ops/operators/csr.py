@@ -97,5 +97,13 @@ def _fake_batch_ptr(batch: Tensor) -> tuple[Tensor, Tensor]:
 
 torch.library.register_fake("geocompile::csr_from_coo", _fake_csr_from_coo)
 torch.library.register_fake("geocompile::batch_ptr", _fake_batch_ptr)
-register(Operator("csr_from_coo", csr_from_coo_reference, False, ("CsrFromCoo", "CsrFromIndex")))
-register(Operator("batch_ptr", batch_ptr_reference, False, ("BatchPtr",)))
+register(
+    Operator(
+        "csr_from_coo",
+        csr_from_coo_reference,
+        False,
+        ("CsrFromCoo", "CsrFromIndex"),
+        {"index": "like"},
+    )
+)
+register(Operator("batch_ptr", batch_ptr_reference, False, ("BatchPtr",), {"batch": None}))

@@ -98,4 +98,6 @@ def _fake_fps(src: Tensor, ratio: float, batch: Tensor | None = None, start: Ten
 
 
 torch.library.register_fake("geocompile::fps", _fake_fps)
-register(Operator("fps", fps_reference, False, ("Fps", "FpsBatched", "FpsFrom", "FpsBatchedFrom")))
+register(
+    Operator("fps", fps_reference, False, ("Fps", "FpsBatched", "FpsFrom", "FpsBatchedFrom"), {"batch": None})
+)

@@ -204,7 +204,11 @@ torch.library.register_fake("geocompile::gat_coefficients", _fake_gat_coefficien
 torch.library.register_fake("geocompile::gat_aggregate", _fake_gat_aggregate)
 for _name in ("gat_coefficients", "gat_aggregate"):
     torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
-register(Operator("gat_coefficients", gat_coefficients_reference, True, _types("GatCoefficients")))
-register(Operator("gat_aggregate", gat_aggregate_reference, True, _types("GatAggregate")))
+register(
+    Operator(
+        "gat_coefficients", gat_coefficients_reference, True, _types("GatCoefficients"), {"col": "source"}
+    )
+)
+register(Operator("gat_aggregate", gat_aggregate_reference, True, _types("GatAggregate"), {"col": "x"}))
 
 from geocompile.custom_ops.operators import gat_backward as gat_backward  # noqa: E402  (needs the above)

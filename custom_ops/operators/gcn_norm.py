@@ -124,4 +124,4 @@ def _fake_gcn_norm(
 torch.library.register_fake("geocompile::gcn_norm", _fake_gcn_norm)
 torch.library.register_autocast("geocompile::gcn_norm", "cpu", torch.float32)
 torch.library.register_autograd("geocompile::gcn_norm", _backward, setup_context=_save)
-register(Operator("gcn_norm", gcn_norm_reference, True, ("GcnNorm", "GcnNormWeighted")))
+register(Operator("gcn_norm", gcn_norm_reference, True, ("GcnNorm", "GcnNormWeighted"), {"col": "rowptr"}))

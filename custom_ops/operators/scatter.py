@@ -235,7 +235,11 @@ torch.library.register_fake("geocompile::scatter_arg", _fake_scatter_arg)
 for _name in ("scatter", "scatter_arg"):
     torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
 _TYPES = tuple(f"Scatter{reduce.capitalize()}" for reduce in REDUCTIONS)
-register(Operator("scatter", scatter_reference, True, _TYPES))
-register(Operator("scatter_arg", scatter_arg_reference, True, ("ScatterMaxArg", "ScatterMinArg")))
+register(Operator("scatter", scatter_reference, True, _TYPES, {"index": "like"}))
+register(
+    Operator(
+        "scatter_arg", scatter_arg_reference, True, ("ScatterMaxArg", "ScatterMinArg"), {"index": "like"}
+    )
+)
 
 from geocompile.custom_ops.operators import scatter_backward as scatter_backward  # noqa: E402  (needs the above)

@@ -141,6 +141,10 @@ _GATHER_FORMS = [
     f"Gather{name}{weight}{own}" for name in _NAMES for weight in ("", "Weighted") for own in ("", "Self")
 ]
 register(Operator("segment_reduce", segment_reduce_reference, True, tuple(_FORMS)))
-register(Operator("gather_segment_reduce", gather_segment_reduce_reference, True, tuple(_GATHER_FORMS)))
+register(
+    Operator(
+        "gather_segment_reduce", gather_segment_reduce_reference, True, tuple(_GATHER_FORMS), {"col": "x"}
+    )
+)
 
 from geocompile.custom_ops.operators import segment_backward as segment_backward  # noqa: E402  (needs the above)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.fx import Node
 
 from geocompile.capture.describe import Names
 from geocompile.capture.index_views import View, carried
+from geocompile.custom_ops.registry import OPERATORS
 
 IndexOf = str | tuple[str | None, ...] | None
 """See `TensorSpec.index_of`."""
@@ -24,15 +26,11 @@ def _indexed_size(args: tuple[Any, ...]) -> Any:
     return _shape(args[0])[args[1]]
 
 
-# operator -> (position of the index argument, size that bounds it; None where it must only not be negative)
-_BOUNDS: dict[str, tuple[int, _Size]] = {
-    "geocompile.csr_from_coo.default": (0, lambda args: _shape(args[1])[0]),
-    "geocompile.batch_ptr.default": (0, lambda args: None),
-    "geocompile.gather_segment_reduce.default": (2, lambda args: _shape(args[0])[0]),
-    "geocompile.gcn_norm.default": (1, lambda args: _shape(args[0])[0] - 1),
-    "aten.embedding.default": (1, lambda args: _shape(args[0])[0]),
+# operator -> index arguments by position, and the size that bounds each; None where it must only not be negative
+_BOUNDS: dict[str, dict[int, _Size]] = {
+    "aten.embedding.default": {1: lambda args: _shape(args[0])[0]},
     **{
-        f"aten.{name}": (2, _indexed_size)
+        f"aten.{name}": {2: _indexed_size}
         for name in (
             "index_select.default", "index_add.default", "index_copy.default", "index_reduce.default",
             "index_fill.int_Scalar", "index_fill.int_Tensor", "gather.default", "scatter.src", "scatter.value",
@@ -118,13 +116,31 @@ def _sizes(source: Node, user: Node, names: Names) -> set[str]:
         shape, indices = _shape(user.args[0]), user.args[1]
         positions = [k for k, index in enumerate(indices) if index is source]  # type: ignore[arg-type]
         return {str(names.size(shape[k], NOT_NEGATIVE)) for k in positions} if _are_plain(indices) else set()
-    if target not in _BOUNDS:
-        return set()
-    position, size_of = _BOUNDS[target]
-    if len(user.args) <= position or user.args[position] is not source:
-        return set()
-    size = size_of(user.args)
-    return {NOT_NEGATIVE if size is None else str(names.size(size, NOT_NEGATIVE))}
+    bounds = _BOUNDS.get(target) or _bounds_of(target)
+    sizes = [
+        size_of(user.args)
+        for position, size_of in bounds.items()
+        if len(user.args) > position and user.args[position] is source
+    ]
+    return {NOT_NEGATIVE if size is None else str(names.size(size, NOT_NEGATIVE)) for size in sizes}
+
+
+@cache
+def _bounds_of(target: str) -> dict[int, _Size]:
+    """Of one of our operators, as its registration says."""
+    name = target.removeprefix("geocompile.").removesuffix(".default")
+    if name not in OPERATORS or not target.startswith("geocompile."):
+        return {}
+    schema = getattr(torch.ops.geocompile, name).default._schema
+    position = {argument.name: k for k, argument in enumerate(schema.arguments)}
+
+    def size_of(bound: str | None) -> _Size:
+        if bound is None:
+            return lambda args: None
+        less = 1 if bound == "rowptr" else 0
+        return lambda args: _shape(args[position[bound]])[0] - less
+
+    return {position[index]: size_of(bound) for index, bound in OPERATORS[name].indexes.items()}
 
 
 def _are_plain(indices: Any) -> bool:

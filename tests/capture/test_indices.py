@@ -9,11 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from geocompile.capture import capture
-from geocompile.custom_ops.operators import batch_ptr, csr_from_coo, gather_segment_reduce, segment_reduce
+from geocompile.custom_ops.operators import (
+    batch_ptr,
+    csr_from_coo,
+    gather_segment_reduce,
+    scatter,
+    segment_reduce,
+)
 from geocompile.examples import normalize_examples
+from geocompile.layers import GATConv, SAGEConv
 
 EDGES = torch.zeros(2, 9, dtype=torch.int64)
 Function = Callable[..., Tensor]
+LAYERS = {"GATConv": GATConv(8, 4, heads=2), "SAGEConv": SAGEConv(8, 4)}
 
 
 def bounds(function: Function, *example: Tensor, names: str = "x edge_index") -> list[object]:
@@ -56,6 +64,9 @@ FOUND: dict[str, Function] = {
     "expanded": lambda x, e: torch.zeros_like(x).scatter_add(0, e[1].view(-1, 1).expand(-1, 8), x[e[0]]),
     "narrower": lambda x, e: convolve(x, e.int()[0], e[1].clone().contiguous()),
     "csr": lambda x, e: gather_segment_reduce(x, *csr_from_coo(e[1], x, e[0])[::2]),
+    "attention": lambda x, e: LAYERS["GATConv"](x, e),
+    "mean": lambda x, e: LAYERS["SAGEConv"](x, e),
+    "scattered": lambda x, e: scatter(x[e[0]], e[1], 0, x.size(0)),
     "all at once": lambda x, e: x[e].sum(0),
     "sliced rows": lambda x, e: convolve(x, e[:1].squeeze(0), e[1:].reshape(-1)),
 }  # fmt: skip

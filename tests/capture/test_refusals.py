@@ -172,5 +172,7 @@ def test_an_input_whose_name_is_no_ascii_is_refused() -> None:
         def forward(self, x: Tensor, größe: Tensor) -> Tensor:
             return x * größe
 
-    with pytest.raises(CaptureError, match=r"(?s)Scaled\.forward calls an input 'größe'.*rename that parameter"):
+    with pytest.raises(
+        CaptureError, match=r"(?s)Scaled\.forward calls an input 'größe'.*rename that parameter"
+    ):
         capture(Scaled(), [Example({"x": torch.ones(5, 2), "größe": torch.ones(1, 2)})])

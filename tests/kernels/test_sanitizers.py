@@ -23,9 +23,7 @@ def build(folder: Path, sanitizer: str) -> Path:
     ]
     all_sets = platform.machine() == "x86_64" and sanitizer != "thread"
     sets = INSTRUCTION_SETS if all_sets else {"generic": []}
-    sources = [
-        (source, [f"-DGEOCOMPILE_ISA={isa}", *sets[isa]]) for isa in sets for source in PER_ISA
-    ]
+    sources = [(source, [f"-DGEOCOMPILE_ISA={isa}", *sets[isa]]) for isa in sets for source in PER_ISA]
     for source in [*KERNELS.glob("*.cpp"), *KERNELS.glob("cpu/*.cpp"), *sorted(TESTS.glob("*.cpp"))]:
         sources.append((source, ["-DGEOCOMPILE_X86"] if all_sets else []))
 

@@ -41,6 +41,15 @@ def test_public_operator_is_documented_and_exported(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUBLIC)
+def test_public_operator_says_what_its_indices_index(name: str) -> None:
+    """What an engine's session checks before a call, and names by input and place."""
+    arguments = {argument.name for argument in getattr(torch.ops.geocompile, name).default._schema.arguments}
+    indexes = OPERATORS[name].indexes
+    assert set(indexes) | {bound for bound in indexes.values() if bound is not None} <= arguments
+    assert arguments & {"col", "index", "batch"} <= set(indexes)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
 def test_public_operator_has_cases_refused_input_and_an_oracle(name: str) -> None:
     assert sum(case.operator == name for case in cases()) >= 5
     assert any(case.operator == name for case in refused())
