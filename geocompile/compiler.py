@@ -59,7 +59,8 @@ def compile(
             calls. Two examples of different sizes tell which dimensions are dynamic.
         targets: The engines to make: `onnx`, `torchscript`, `aotinductor`.
         output: The bundle's folder; `build/<model's class name>` by default. A bundle there is replaced.
-        dynamic: Which dimensions are dynamic, where names and examples do not say it.
+        dynamic: Which dimensions are dynamic, where names and examples do not say it: `{"atom": {0: "num_nodes"}}`, or
+            all sizes of an input, `{"atom": ["num_nodes"]}`; equal names are equal sizes.
         passes: The passes to run; all by default.
         verify: Whether to run every engine against eager before the bundle is put in place.
         progress: Where to report progress; nowhere by default.

@@ -38,7 +38,7 @@ def load(path: str | Path, digest: str | None = None) -> Bundle:
     return Bundle(folder, manifest, digest_of(data))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """An opened bundle.
 
@@ -51,6 +51,12 @@ class Bundle:
     path: Path
     manifest: Manifest
     digest: str
+
+    def __repr__(self) -> str:
+        verification = self.manifest.verification
+        ok = verification is not None and verification.get("ok")
+        state = "not verified" if verification is None else "verified" if ok else "not equal to eager"
+        return f"Bundle({str(self.path)!r}, engines={self.targets}, {state})"
 
     @property
     def targets(self) -> tuple[str, ...]:

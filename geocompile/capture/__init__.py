@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import nn
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
 from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks, refuse_names
 from geocompile.capture.describe import Names, input_nodes, output_values
-from geocompile.capture.dimensions import Dims, name_dimensions, trace_inputs, warn_of_fixed_inputs
+from geocompile.capture.dimensions import Dims, Dynamic, fixed_inputs, name_dimensions, trace_inputs
 from geocompile.capture.indices import index_of
 from geocompile.capture.structure import output_names
 from geocompile.capture.tracing import trace
@@ -25,7 +25,7 @@ __all__ = ["capture"]
 def capture(
     model: nn.Module,
     examples: list[Example],
-    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+    dynamic: Dynamic | None = None,
 ) -> CapturedProgram:
     """Captures `model`, in eval mode, with dynamic numbers of nodes, edges and graphs; the model itself is unchanged.
 
@@ -33,7 +33,8 @@ def capture(
         model: The model; its forward takes the tensors of the examples.
         examples: Calls of the model (see `normalize_examples`). Two of different size tell which dimensions vary
             and which are equal; with one, the names of the inputs do (`x`, `pos`, `batch`: nodes; `edge_*`: edges).
-        dynamic: `{input: {dimension: name}}`, decides for the inputs that it names.
+        dynamic: Decides for the inputs that it names: `{input: {dimension: name}}`, or a list of an input's sizes with
+            names for those that vary, `{"x": ["num_nodes", 16]}`.
 
     Raises:
         CaptureError: The model cannot be captured, or would hold for some sizes only; the message names the line of
@@ -44,13 +45,20 @@ def capture(
     refuse_hooks(model)
     refuse_names(examples[0].tensors, model_name)
     dims = name_dimensions(examples, dynamic)
-    warn_of_fixed_inputs(examples, dims)
+    fixed = fixed_inputs(examples, dims)
+    for text in fixed:
+        warnings.warn(f"geocompile.capture: {text}", stacklevel=2)
     largest = max(examples, key=lambda example: sum(tensor.numel() for tensor in example.tensors.values()))
     parameters = {size for tensor in [*model.parameters(), *model.buffers()] for size in tensor.shape}
     inputs = trace_inputs(largest, dims, parameters)
     sizes = {inputs[name].size(k): symbol for name, named in dims.items() for k, symbol in named.items()}
     traced = trace(model, inputs, dims)
-    exported = raise_if_failed(traced, sizes, model_name)
+    try:
+        exported = raise_if_failed(traced, sizes, model_name)
+    except CaptureError as error:
+        if not fixed:
+            raise
+        raise CaptureError("\n  is this why? ".join([str(error), *fixed])) from error.__cause__
     return _describe(exported, traced.structure, dims, sizes, model_name)
 
 

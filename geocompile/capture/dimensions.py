@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -16,13 +15,16 @@ NUM_NODES, NUM_EDGES, NUM_GRAPHS = "num_nodes", "num_edges", "num_graphs"
 Dims = dict[str, dict[int, str]]
 """Input name -> dimension -> symbolic name; dimensions that are not listed are fixed."""
 
+Dynamic = Mapping[str, Mapping[int, str] | Sequence[int | str]]
+"""What a user says of them: input name -> ``{dimension: name}``, or all its sizes, names where they vary."""
+
 _NODE_INPUTS = {"x", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
 
 
-def name_dimensions(examples: list[Example], dynamic: Mapping[str, Mapping[int, str]] | None = None) -> Dims:
+def name_dimensions(examples: list[Example], dynamic: Dynamic | None = None) -> Dims:
     """Names the dimensions that vary.
 
     `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
@@ -32,6 +34,7 @@ def name_dimensions(examples: list[Example], dynamic: Mapping[str, Mapping[int, 
     Raises:
         CaptureError: Nothing varies.
         ValueError: `dynamic` names an unknown input, a dimension out of range, or dimensions of different size.
+        TypeError: What it says of an input is neither a dict nor a list.
     """
     dims: Dims = {name: {} for name in examples[0].tensors}
     sizes: dict[str, tuple[int, ...]] = {}
@@ -96,18 +99,16 @@ def _free_size(size: int, taken: set[int]) -> int:
     return size
 
 
-def warn_of_fixed_inputs(examples: list[Example], dims: Dims) -> None:
+def fixed_inputs(examples: list[Example], dims: Dims) -> list[str]:
     """Says which inputs an engine will take in one size only, if a single example cannot tell whether that is meant."""
     if len(examples) > 1:
-        return
-    for name, tensor in examples[0].tensors.items():
-        if tensor.dim() and not dims[name]:
-            warnings.warn(
-                f"geocompile.capture: '{name}' is taken to be {list(tensor.shape)} always, since neither its name nor "
-                "a second example of another size says what varies; if it does, say so: "
-                f'dynamic={{"{name}": {{0: "num_..."}}}}',
-                stacklevel=2,
-            )
+        return []
+    return [
+        f"'{name}' is taken to be {list(tensor.shape)} always, since neither its name nor a second example of another "
+        f'size says what varies; if it does, say so: dynamic={{"{name}": {{0: "num_..."}}}}'
+        for name, tensor in examples[0].tensors.items()
+        if tensor.dim() and not dims[name]
+    ]
 
 
 def _edge_lists(examples: list[Example]) -> list[str]:
@@ -159,7 +160,7 @@ def _take(
 
 def _take_overrides(
     examples: list[Example],
-    dynamic: Mapping[str, Mapping[int, str]],
+    dynamic: Dynamic,
     dims: Dims,
     sizes: dict[str, tuple[int, ...]],
 ) -> None:
@@ -169,7 +170,7 @@ def _take_overrides(
                 f"geocompile.capture: dynamic names '{name}', which is no input; inputs: {', '.join(dims)}"
             )
         rank = examples[0].tensors[name].dim()
-        for k, symbol in named.items():
+        for k, symbol in _by_dimension(name, named).items():
             if not isinstance(k, int) or not 0 <= k < rank:
                 raise ValueError(
                     f"geocompile.capture: dynamic['{name}'] names dimension {k}, expected 0 to {rank - 1}"
@@ -183,6 +184,18 @@ def _take_overrides(
                     f"the examples is {observed[0]} where other '{symbol}' are {sizes[symbol][0]}; use another name"
                 )
             dims[name][k] = symbol
+
+
+def _by_dimension(name: str, named: Mapping[int, str] | Sequence[int | str]) -> Mapping[int, str]:
+    """Of both forms, ``{0: "num_nodes"}`` and ``("num_nodes", 16)``, the first."""
+    if isinstance(named, Mapping):
+        return named
+    if isinstance(named, str) or not isinstance(named, Sequence):
+        raise TypeError(
+            f"geocompile.capture: dynamic['{name}'] must be a dict such as {{0: \"num_nodes\"}} or a list of all "
+            f'sizes such as ["num_nodes", 16], got {named!r}'
+        )
+    return {k: size for k, size in enumerate(named) if isinstance(size, str)}
 
 
 def _dimensions(example: Example, overridden: set[str]) -> Iterator[tuple[str, int]]:

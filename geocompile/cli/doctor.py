@@ -74,7 +74,7 @@ def judge(checks: list[Check]) -> int:
 
 
 def _draw(console: Console, checks: list[Check], code: int) -> None:
-    marks = {"ok": "[green]✓[/]", "missing": "[yellow]-[/]", "broken": "[red]✗[/]"}
+    marks = {"ok": "[green]✓[/]", "missing": "[yellow]-[/]", "broken": "[red]✗[/]", "unknown": "[yellow]?[/]"}
     rows = tables.table("", "what", "found", "what to do")
     for group in dict.fromkeys(check.group for check in checks):
         rows.add_row("", f"[bold]{group}[/]", "", "")

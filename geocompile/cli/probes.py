@@ -14,6 +14,7 @@ from pathlib import Path
 from geocompile.custom_ops import libraries
 
 PROBE_SECONDS = 60
+NO_ANSWER = 124  # as timeout(1) says it
 VECTOR_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve")
 
 
@@ -24,7 +25,7 @@ class Check:
     Attributes:
         group: Where it belongs: "machine", "runtimes", "compiling".
         name: What was looked at.
-        status: "ok", "missing" (not installed, and not needed by everybody) or "broken".
+        status: "ok", "missing" (not installed, and not needed by everybody), "broken" or "unknown" (no answer).
         detail: The version, or what is wrong.
         advice: What to do about it; empty where nothing is to be done.
     """
@@ -152,6 +153,9 @@ def _open_library(name: str, find: Callable[[], Path], code: str, installed: str
         problem, _, advice = str(error).partition(": ")
         return Check("runtimes", name, "broken", problem, advice)
     result = _run([sys.executable, "-c", code, str(path)])
+    if result.returncode == NO_ANSWER:
+        advice = "try again when this machine is less busy"
+        return Check("runtimes", name, "unknown", f"{path.name}: {_last_line(result)}", advice)
     if result.returncode != 0:
         advice = "reinstall geocompile, so that it is built for the versions above"
         return Check("runtimes", name, "broken", f"{path.name} does not load: {_last_line(result)}", advice)
@@ -162,7 +166,9 @@ def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {PROBE_SECONDS} seconds")
+        return subprocess.CompletedProcess(
+            command, NO_ANSWER, "", f"no answer within {PROBE_SECONDS} seconds"
+        )
     except OSError as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

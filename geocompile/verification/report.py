@@ -140,7 +140,7 @@ class GraphInfo:
     picture: Picture | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `verify` found.
 
@@ -171,6 +171,9 @@ class Report:
     seed: int = 0
     stage: str = ""
     fault: Fault | None = None
+
+    def __repr__(self) -> str:
+        return sentences.verdict(self)
 
     @property
     def ok(self) -> bool:

@@ -70,3 +70,14 @@ def _not_verified(engine: "EngineCheck") -> str:
         "rounding) and the engine says something else; at least half of the graphs must be comparable: use "
         "examples and a model that rounding leaves alone, or compile with verify=False"
     )
+
+
+def verdict(report: "Report") -> str:
+    """The verdict on each engine, then failures and notes, a line each."""
+    engines = [
+        f"{engine.engine}: "
+        + (f"not run, {engine.skipped}" if engine.skipped else "equal" if engine.ok else "not equal")
+        for engine in report.engines
+    ]
+    title = f"verification on {len(report.graphs)} graphs: {'passed' if report.ok else 'failed'}"
+    return "\n  ".join([title, *engines, *report.failures(), *report.notes()])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from geocompile.capture import capture
+from geocompile.errors import CaptureError
 from geocompile.examples import normalize_examples
 from geocompile.exporters.program import CapturedProgram, TensorSpec
 from tests.exporters.models import GCN, SIZES, graph, inputs_of
@@ -52,11 +54,31 @@ def test_two_examples_tell_what_varies_and_what_is_equal() -> None:
     ]
 
 
-def test_dynamic_overrides_names() -> None:
-    dynamic = {"x": {0: "rows"}}
-    program = captured(GCN(), tuple(inputs_of(["x", "edge_index"], 6, 9)), dynamic=dynamic)
+@pytest.mark.parametrize("sizes", [{0: "rows"}, ["rows", 8]])
+def test_dynamic_overrides_names(sizes: Any) -> None:
+    program = captured(GCN(), tuple(inputs_of(["x", "edge_index"], 6, 9)), dynamic={"x": sizes})
     assert program.inputs[0].shape == ("rows", 8)
     assert program.inputs[1].index_of == "rows"
+
+
+@pytest.mark.parametrize("sizes", ["rows", 8, None])
+def test_dynamic_of_another_form_is_refused(sizes: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"dynamic\['x'\] must be a dict such as \{0: \"num_nodes\"\} or a list"
+    ):
+        captured(GCN(), tuple(inputs_of(["x", "edge_index"], 6, 9)), dynamic={"x": sizes})
+
+
+def test_an_input_taken_to_be_fixed_is_named_where_the_model_fails() -> None:
+    """The model is right, and its line is not where the mistake lies."""
+
+    class Embedded(nn.Module):
+        def forward(self, atom: Tensor, x: Tensor) -> Tensor:
+            return atom.unsqueeze(1) * x
+
+    with pytest.warns(UserWarning, match="'atom'"), pytest.raises(CaptureError) as caught:
+        captured(Embedded(), (torch.ones(6, dtype=torch.long), torch.randn(6, 2)))
+    assert "is this why? 'atom' is taken to be [6] always" in str(caught.value)
 
 
 def test_model_is_left_as_it_was() -> None:

@@ -66,6 +66,16 @@ def test_a_library_that_kills_its_process_is_broken_and_the_doctor_lives() -> No
     assert check.status == "broken"
 
 
+def test_a_library_that_does_not_answer_in_time_is_neither_ok_nor_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probes, "PROBE_SECONDS", 0.1)
+    check = probes._open_library("slow", lambda: Path("x.so"), "import time; time.sleep(9)", "1.0", "cpu")
+    assert (check.status, check.detail) == ("unknown", "x.so: no answer within 0.1 seconds")
+    assert "less busy" in check.advice
+    assert judge([check]) != 0
+
+
 def test_a_library_that_was_not_built_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise ImportError("geocompile was built without libgeocompile_torch.so: install torch")

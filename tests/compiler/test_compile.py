@@ -70,6 +70,7 @@ def test_one_call_gives_a_verified_bundle(tmp_path):
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     bundle = geocompile.compile(model, examples(), FAST, tmp_path / "gcn")
     assert bundle.targets == FAST
+    assert repr(bundle) == f"Bundle({str(tmp_path / 'gcn')!r}, engines={FAST}, verified)"
     verification = bundle.manifest.verification
     assert verification["ok"]
     assert [engine["engine"] for engine in verification["engines"]] == [
@@ -128,6 +129,7 @@ def test_all_three_engines_with_a_batch_vector(tmp_path):
 
 def test_without_verification_the_bundle_says_so(old_bundle):
     assert old_bundle.manifest.verification is None
+    assert repr(old_bundle).endswith("engines=('torchscript',), not verified)")
     assert "Not verified" in (old_bundle.path / "report.html").read_text()
 
 
