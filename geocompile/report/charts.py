@@ -11,6 +11,7 @@ from geocompile.verification.report import Report
 BAR, BAR_GAP, EXACT_GAP, HEIGHT = 9.0, 1.0, 14.0, 92.0
 MAX_OPERATORS = 8
 TIMES = "\N{MULTIPLICATION SIGN}"
+TOLD_APART = 16_000_000  # bytes; what a runtime sets up at its first calls weighs as much as a smaller peak
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,14 @@ def _speeds(medians: dict[str, float]) -> dict[str, str]:
 
 
 def memory_chart(measurement: Measurement) -> BarChart:
-    """The peak of a call on the last graph."""
+    """The peak of a call on the last graph; small ones are not told apart."""
     values = {c.name: float(c.peak_bytes) for c in measurement.contenders if c.peak_bytes is not None}
-    contenders = measurement.contenders
-    return BarChart(
-        measurement.graphs[-1].name, _bars(contenders, values, {}, lambda value: file_size(int(value)))
-    )
+    values = {name: value if value >= TOLD_APART else 0.0 for name, value in values.items()}
+    return BarChart(measurement.graphs[-1].name, _bars(measurement.contenders, values, {}, _memory))
+
+
+def _memory(value: float) -> str:
+    return file_size(int(value)) if value else f"below {file_size(TOLD_APART)}"
 
 
 def operator_chart(contender: Contender) -> BarChart:
