@@ -55,7 +55,7 @@ def test_inspect_prints_the_report_within_a_hundred_columns(command: Command, re
         "the model has no batch vector",
         "2.00 ms",
         "2.0\N{MULTIPLICATION SIGN} eager's speed",
-        "3.0 MB",
+        "30.0 MB",
         "not measured: no such kernel",
         "not measured: MissingRuntimeError: no compiler",
         "batch_ptr",
@@ -84,7 +84,7 @@ def test_inspect_prints_equal_layers_once(command: Command, bundle: Path) -> Non
 def test_inspect_as_json_holds_layers_and_measurement(command: Command, reported: Path) -> None:
     content = command("inspect", reported, "--json").json
     assert content["layers"]["parameters"] == 9
-    assert content["measurement"]["contenders"][0]["peak_bytes"] == 3_000_000
+    assert content["measurement"]["contenders"][0]["peak_bytes"] == 30_000_000
 
 
 def test_inspect_does_not_read_a_report_that_the_manifest_does_not_list(

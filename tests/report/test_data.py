@@ -21,7 +21,7 @@ MEASUREMENT = Measurement(
         Contender(
             "eager",
             latencies=(Latency("example 0", 0.002, 100),),
-            peak_bytes=3_000_000,
+            peak_bytes=30_000_000,
             operators=(
                 OperatorTime("aten::mm", 0.001, 2.0),
                 OperatorTime("geocompile::batch_ptr", 0.0005, 1.0, True),

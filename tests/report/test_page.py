@@ -168,7 +168,7 @@ def test_hostile_text_stays_text() -> None:
         "30 numbers, 10 of them without any error",
         "num_nodes 33",
         "2.0\N{MULTIPLICATION SIGN} eager&#39;s speed",
-        "3.0 MB",
+        "30.0 MB",
         "not measured: no such kernel",
         "not measured: MissingRuntimeError: no compiler",
         "67%",  # of the time in mm
