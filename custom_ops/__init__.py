@@ -13,8 +13,13 @@ if __name__ != "geocompile.custom_ops":
 
 if TYPE_CHECKING:
     from geocompile.custom_ops.operators import (
+        additive_attention,
+        additive_coefficients,
         batch_ptr,
+        cosine_attention,
         csr_from_coo,
+        dot_attention,
+        dot_coefficients,
         gat_aggregate,
         gat_coefficients,
         gather_segment_reduce,
@@ -26,8 +31,13 @@ if TYPE_CHECKING:
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 
 __all__ = [
+    "additive_attention",
+    "additive_coefficients",
     "batch_ptr",
+    "cosine_attention",
     "csr_from_coo",
+    "dot_attention",
+    "dot_coefficients",
     "fps",
     "gat_aggregate",
     "gat_coefficients",

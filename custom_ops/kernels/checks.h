@@ -29,4 +29,23 @@ struct GatInfo {
 void check_gat_scores(const char* op, const GatInfo& in);
 void check_gat_aggregate(const TensorInfo& x, const GatInfo& in);
 
+// What the scores of dot-product attention are made of.
+struct DotInfo {
+  TensorInfo query, key, rowptr, col;
+  std::optional<TensorInfo> edge_query, edge;
+};
+
+void check_dot_scores(const char* op, const DotInfo& in);
+void check_dot_attention(const TensorInfo& value, const DotInfo& in);
+
+// What the scores of additive attention are made of; the gradients do without one or another.
+struct AdditiveInfo {
+  TensorInfo target, source, col;
+  std::optional<TensorInfo> att, rowptr, edge, edge_weight;
+};
+
+void check_additive_scores(const char* op, const AdditiveInfo& in);
+void check_additive_sums(const TensorInfo& weight, const AdditiveInfo& in);
+void check_additive_edge_gradients(const TensorInfo& weight, const TensorInfo& row, const AdditiveInfo& in);
+
 }  // namespace geocompile

@@ -16,7 +16,9 @@ import onnx
 import onnx.defs
 
 from geocompile.custom_ops.onnx import (
+    additive_attention,
     csr_from_coo,
+    dot_attention,
     fps,
     gat,
     gather_segment_reduce,
@@ -46,7 +48,10 @@ __all__ = [
 
 OPERATORS: dict[str, OnnxOperator] = {
     operator.op_type: operator
-    for family in (csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat, fps)
+    for family in (
+        *(csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat, fps),
+        *(dot_attention, additive_attention),
+    )
     for operator in family.OPERATORS
 }
 OP_TYPES: tuple[str, ...] = tuple(OPERATORS)

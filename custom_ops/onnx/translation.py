@@ -13,6 +13,7 @@ import torch
 from onnxscript.onnx_types import TensorType
 
 import geocompile.custom_ops.operators  # noqa: F401  (defines torch.ops.geocompile)
+from geocompile.custom_ops.onnx import dot_attention as dot_variants
 from geocompile.custom_ops.onnx import fps as fps_variants
 from geocompile.custom_ops.onnx import gat as gat_variants
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
@@ -40,6 +41,10 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.segment_softmax.default: _segment_softmax,
         ops.gat_coefficients.default: _gat_coefficients,
         ops.gat_aggregate.default: _gat_aggregate,
+        ops.dot_coefficients.default: _dot_coefficients,
+        ops.dot_attention.default: _dot_attention,
+        ops.additive_coefficients.default: _additive_coefficients,
+        ops.additive_attention.default: _additive_attention,
         ops.fps.default: _fps,
     }
 
@@ -160,6 +165,73 @@ def _gat(
         edge = _zeros(_standard.Gather(source, col, axis=0), source) if edge is None else edge
     operator = getattr(_geocompile, gat_variants.op_type_of(name, with_edge, self_loops))
     return operator(*_given(*inputs, edge, self_edge), negative_slope=float(negative_slope))
+
+
+def _dot_coefficients(
+    query: TensorType,
+    key: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    scale: float = 1.0,
+    edge_query: TensorType | None = None,
+    edge: TensorType | None = None,
+) -> Any:
+    _require_exact("dot_coefficients: scale", scale, query)
+    operator = getattr(_geocompile, dot_variants.op_type_of("dot_coefficients", edge is not None))
+    return operator(*_given(query, key, rowptr, col, edge_query, edge), scale=float(scale))
+
+
+def _dot_attention(
+    query: TensorType,
+    key: TensorType,
+    value: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    scale: float = 1.0,
+    edge_query: TensorType | None = None,
+    edge: TensorType | None = None,
+) -> Any:
+    _require_exact("dot_attention: scale", scale, query)
+    operator = getattr(_geocompile, dot_variants.op_type_of("dot_attention", edge is not None))
+    result = operator(*_given(query, key, value, rowptr, col, edge_query, edge), scale=float(scale))
+    if edge is not None:
+        return result
+    zero, channels = _standard.Constant(value_ints=[0]), _standard.Constant(value_ints=[2])
+    return result, _standard.Slice(query, zero, zero, channels)
+
+
+def _additive_coefficients(
+    target: TensorType,
+    source: TensorType,
+    att: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    negative_slope: float = 0.2,
+    edge: TensorType | None = None,
+    edge_weight: TensorType | None = None,
+) -> Any:
+    inputs = (target, source, att, rowptr, col, edge, edge_weight)
+    return _additive("additive_coefficients", inputs, negative_slope)
+
+
+def _additive_attention(
+    target: TensorType,
+    source: TensorType,
+    att: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    negative_slope: float = 0.2,
+    edge: TensorType | None = None,
+    edge_weight: TensorType | None = None,
+) -> Any:
+    inputs = (target, source, att, rowptr, col, edge, edge_weight)
+    return _additive("additive_attention", inputs, negative_slope)
+
+
+def _additive(name: str, inputs: tuple[Any, ...], negative_slope: float) -> Any:
+    _require_exact(f"{name}: negative_slope", negative_slope, inputs[0])
+    operator = getattr(_geocompile, dot_variants.op_type_of(name, inputs[-1] is not None))
+    return operator(*_given(*inputs), negative_slope=float(negative_slope))
 
 
 def _fps(

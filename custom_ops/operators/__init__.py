@@ -1,6 +1,8 @@
 """Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
+from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
+from geocompile.custom_ops.operators.dot_attention import cosine_attention, dot_attention, dot_coefficients
 from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
@@ -9,8 +11,13 @@ from geocompile.custom_ops.operators.segment import gather_segment_reduce, segme
 from geocompile.custom_ops.operators.softmax import segment_softmax
 
 __all__ = [
+    "additive_attention",
+    "additive_coefficients",
     "batch_ptr",
+    "cosine_attention",
     "csr_from_coo",
+    "dot_attention",
+    "dot_coefficients",
     "fps",
     "gat_aggregate",
     "gat_coefficients",

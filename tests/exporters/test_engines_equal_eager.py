@@ -63,7 +63,11 @@ def test_aotinductor_engine_equals_eager_on_every_size(case: str, tmp_path: Path
 
 
 def check(target: str, case: str, optimised: bool, folder: Path) -> None:
-    kind, names = CASES[case]
+    check_model(target, *CASES[case], optimised, folder)
+
+
+def check_model(target: str, kind: type[nn.Module], names: list[str], optimised: bool, folder: Path) -> None:
+    """Exported from one graph, run on graphs of all sizes."""
     torch.manual_seed(0)
     model = kind().eval()
     program = capture(model, normalize_examples(model, tuple(inputs_of(names, 6, 9))))

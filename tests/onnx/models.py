@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from geocompile.custom_ops import onnx as operators
 from geocompile.custom_ops.libraries import ort_library
 from geocompile.custom_ops.onnx import (
+    dot_attention,
     fps,
     gat,
     gather_segment_reduce,
@@ -39,11 +40,10 @@ def call_of(case: Case) -> Call:
     """The op type names the variant: which optional arguments are there, and the reduction."""
     arguments = dict(case.arguments)
     reduce = arguments.pop("reduce", None)
-    attributes = {
-        k: arguments.pop(k) for k in ("fill_value", "add_self_loops", "dim", "ratio") if k in arguments
-    }
     if case.operator.startswith("gat_"):
         return _gat_call(case.operator, arguments)
+    names = ("fill_value", "add_self_loops", "dim", "ratio", "scale", "negative_slope")
+    attributes = {k: arguments.pop(k) for k in names if k in arguments}
     given = {name: array is not None for name, array in arguments.items()}
     op_type = {
         "csr_from_coo": lambda: "CsrFromCoo" if given["other"] else "CsrFromIndex",
@@ -53,6 +53,10 @@ def call_of(case: Case) -> Call:
             reduce, given["weight"], given["self_weight"]
         ),
         "gcn_norm": lambda: gcn_norm.op_type_of(given["weight"]),
+        **dict.fromkeys(
+            ("dot_coefficients", "dot_attention", "additive_coefficients", "additive_attention"),
+            lambda: dot_attention.op_type_of(case.operator, given["edge"]),
+        ),
         "segment_softmax": lambda: softmax.op_type_of(given["perm"]),
         "scatter": lambda: scatter.op_type_of(reduce),
         "fps": lambda: fps.op_type_of(given["batch"], given["start"]),

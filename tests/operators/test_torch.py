@@ -89,7 +89,10 @@ def test_refused_input_names_what_is_wrong(case: Case) -> None:
 
 def trainable(case: Case) -> list[int]:
     """Where the arguments stand that have a gradient; none of gcn_norm without weights, which is a constant."""
-    names = ("x", "src", "weight", "self_weight", "a", "b", "source", "target", "edge", "self_edge")
+    names = (
+        *("x", "src", "weight", "self_weight", "a", "b", "source", "target", "edge", "self_edge"),
+        *("query", "key", "value", "edge_query", "att", "edge_weight"),
+    )
     differentiable = OPERATORS[case.operator].differentiable
     return [
         i

@@ -33,7 +33,9 @@ struct OpType {
   std::function<void(const Call&)> compute;  // throws what it refuses
 };
 
+std::vector<OpType> additive_attention_types();
 std::vector<OpType> csr_from_coo_types();
+std::vector<OpType> dot_attention_types();
 std::vector<OpType> fps_types();
 std::vector<OpType> gat_types();
 std::vector<OpType> gather_segment_reduce_types();

@@ -5,7 +5,9 @@ namespace geocompile::ort_binding {
 std::vector<OpType> op_types() {
   std::vector<OpType> types;
   for (auto family : {
+           additive_attention_types,
            csr_from_coo_types,
+           dot_attention_types,
            fps_types,
            gat_types,
            gather_segment_reduce_types,

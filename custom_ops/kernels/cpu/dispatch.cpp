@@ -1,25 +1,44 @@
 // Picks, once, the widest instruction set that this processor has among those the kernels were compiled for.
+#include "../edge_attention.h"
 #include "../gat.h"
 #include "../gather_segment_reduce.h"
 #include "../segment_softmax.h"
 #include "fps_cloud.h"
 
 // Every kernel that is compiled per instruction set: what it returns, its name, parameters and arguments.
-#define GEOCOMPILE_KERNELS(DO)                                                                                  \
-  DO(size_t, gather_segment_reduce_workspace, (const GatherSegmentReduce& args), (args))                        \
-  DO(void, gather_segment_reduce, (const GatherSegmentReduce& args, void* workspace, const Parallel& parallel), \
-     (args, workspace, parallel))                                                                               \
-  DO(void, gather_segment_arg, (const GatherSegmentArg& args, const Parallel& parallel), (args, parallel))      \
-  DO(void, edge_dot, (const EdgeDot& args, const Parallel& parallel), (args, parallel))                         \
-  DO(size_t, segment_softmax_workspace, (const SegmentSoftmax& args), (args))                                   \
-  DO(void, segment_softmax, (const SegmentSoftmax& args, void* workspace, const Parallel& parallel),            \
-     (args, workspace, parallel))                                                                               \
-  DO(void, sample_cloud, (const FpsCloud& cloud), (cloud))                                                      \
-  DO(size_t, gat_coefficients_workspace, (const GatCoefficients& args), (args))                                 \
-  DO(void, gat_coefficients, (const GatCoefficients& args, void* workspace, const Parallel& parallel),          \
-     (args, workspace, parallel))                                                                               \
-  DO(size_t, gat_aggregate_workspace, (const GatAggregate& args), (args))                                       \
-  DO(void, gat_aggregate, (const GatAggregate& args, void* workspace, const Parallel& parallel),                \
+#define GEOCOMPILE_KERNELS(DO)                                                                                      \
+  DO(size_t, gather_segment_reduce_workspace, (const GatherSegmentReduce& args), (args))                            \
+  DO(void, gather_segment_reduce, (const GatherSegmentReduce& args, void* workspace, const Parallel& parallel),     \
+     (args, workspace, parallel))                                                                                   \
+  DO(void, gather_segment_arg, (const GatherSegmentArg& args, const Parallel& parallel), (args, parallel))          \
+  DO(void, edge_dot, (const EdgeDot& args, const Parallel& parallel), (args, parallel))                             \
+  DO(size_t, segment_softmax_workspace, (const SegmentSoftmax& args), (args))                                       \
+  DO(void, segment_softmax, (const SegmentSoftmax& args, void* workspace, const Parallel& parallel),                \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, dot_coefficients_workspace, (const DotCoefficients& args), (args))                                     \
+  DO(void, dot_coefficients, (const DotCoefficients& args, void* workspace, const Parallel& parallel),              \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, dot_attention_workspace, (const DotAttention& args), (args))                                           \
+  DO(void, dot_attention, (const DotAttention& args, void* workspace, const Parallel& parallel),                    \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, additive_coefficients_workspace, (const AdditiveCoefficients& args), (args))                           \
+  DO(void, additive_coefficients, (const AdditiveCoefficients& args, void* workspace, const Parallel& parallel),    \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, additive_attention_workspace, (const AdditiveAttention& args), (args))                                 \
+  DO(void, additive_attention, (const AdditiveAttention& args, void* workspace, const Parallel& parallel),          \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, additive_sums_workspace, (const AdditiveSums& args), (args))                                           \
+  DO(void, additive_sums, (const AdditiveSums& args, void* workspace, const Parallel& parallel),                    \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, additive_edge_gradients_workspace, (const AdditiveEdgeGradients& args), (args))                        \
+  DO(void, additive_edge_gradients, (const AdditiveEdgeGradients& args, void* workspace, const Parallel& parallel), \
+     (args, workspace, parallel))                                                                                   \
+  DO(void, sample_cloud, (const FpsCloud& cloud), (cloud))                                                          \
+  DO(size_t, gat_coefficients_workspace, (const GatCoefficients& args), (args))                                     \
+  DO(void, gat_coefficients, (const GatCoefficients& args, void* workspace, const Parallel& parallel),              \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, gat_aggregate_workspace, (const GatAggregate& args), (args))                                           \
+  DO(void, gat_aggregate, (const GatAggregate& args, void* workspace, const Parallel& parallel),                    \
      (args, workspace, parallel))
 
 #define GEOCOMPILE_FIELD(result, name, parameters, arguments) result(*name) parameters;
