@@ -18,6 +18,7 @@ SECTIONS = (
     "aggregate",
     "softmax",
     "attention",
+    "edge_attention",
     "backward",
     "engine",
     "growth",
