@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from geocompile.custom_ops.operators.fps import fps
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+    from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 
 __all__ = [
@@ -43,6 +44,11 @@ __all__ = [
     "gat_coefficients",
     "gather_segment_reduce",
     "gcn_norm",
+    "knn",
+    "knn_graph",
+    "nearest",
+    "radius",
+    "radius_graph",
     "scatter",
     "scatter_arg",
     "segment_reduce",

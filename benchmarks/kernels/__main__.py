@@ -24,6 +24,10 @@ SECTIONS = (
     "growth",
     "fps",
     "fps_growth",
+    "neighbours",
+    "neighbours_radius",
+    "neighbours_features",
+    "neighbours_growth",
 )
 PEERS = ("torch_scatter", "torch_sparse", "torch_cluster")
 THREADS = 2

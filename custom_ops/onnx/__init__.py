@@ -23,6 +23,7 @@ from geocompile.custom_ops.onnx import (
     gat,
     gather_segment_reduce,
     gcn_norm,
+    neighbours,
     scatter,
     segment_reduce,
     softmax,
@@ -51,6 +52,7 @@ OPERATORS: dict[str, OnnxOperator] = {
     for family in (
         *(csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat, fps),
         *(dot_attention, additive_attention),
+        neighbours,
     )
     for operator in family.OPERATORS
 }

@@ -18,6 +18,7 @@ from geocompile.custom_ops.onnx import fps as fps_variants
 from geocompile.custom_ops.onnx import gat as gat_variants
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
+from geocompile.custom_ops.onnx import neighbours as neighbours_variants
 from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
 from geocompile.custom_ops.onnx import softmax as softmax_variants
@@ -46,6 +47,9 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.additive_coefficients.default: _additive_coefficients,
         ops.additive_attention.default: _additive_attention,
         ops.fps.default: _fps,
+        ops.knn.default: _knn,
+        ops.radius.default: _radius,
+        ops.nearest.default: _nearest,
     }
 
 
@@ -239,6 +243,45 @@ def _fps(
 ) -> Any:
     operator = getattr(_geocompile, fps_variants.op_type_of(batch is not None, start is not None))
     return operator(*_given(src, batch, start), ratio=float(ratio))
+
+
+def _knn(
+    x: TensorType,
+    y: TensorType,
+    k: int,
+    batch_x: TensorType | None = None,
+    batch_y: TensorType | None = None,
+    cosine: bool = False,
+    skip_self: bool = False,
+    neighbours_first: bool = False,
+) -> Any:
+    operator = getattr(_geocompile, neighbours_variants.op_type_of("knn", batch_x is not None, cosine))
+    attributes = {"k": k, "skip_self": int(skip_self), "neighbours_first": int(neighbours_first)}
+    return operator(*_given(x, y, batch_x, batch_y), **attributes)
+
+
+def _radius(
+    x: TensorType,
+    y: TensorType,
+    r: float,
+    max_num_neighbors: int = 32,
+    batch_x: TensorType | None = None,
+    batch_y: TensorType | None = None,
+    skip_self: bool = False,
+    neighbours_first: bool = False,
+) -> Any:
+    operator = getattr(_geocompile, neighbours_variants.op_type_of("radius", batch_x is not None))
+    radius = _standard.Constant(value=onnx_ir.tensor([r], onnx_ir.DataType.DOUBLE))
+    attributes = {"skip_self": int(skip_self), "neighbours_first": int(neighbours_first)}
+    inputs = _given(x, y, batch_x, batch_y, radius)
+    return operator(*inputs, max_num_neighbors=max_num_neighbors, **attributes)
+
+
+def _nearest(
+    x: TensorType, y: TensorType, batch_x: TensorType | None = None, batch_y: TensorType | None = None
+) -> Any:
+    operator = getattr(_geocompile, neighbours_variants.op_type_of("nearest", batch_x is not None))
+    return operator(*_given(x, y, batch_x, batch_y))
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

@@ -6,6 +6,7 @@ from geocompile.custom_ops.operators.dot_attention import cosine_attention, dot_
 from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 from geocompile.custom_ops.operators.segment import gather_segment_reduce, segment_reduce
 from geocompile.custom_ops.operators.softmax import segment_softmax
@@ -23,6 +24,11 @@ __all__ = [
     "gat_coefficients",
     "gather_segment_reduce",
     "gcn_norm",
+    "knn",
+    "knn_graph",
+    "nearest",
+    "radius",
+    "radius_graph",
     "scatter",
     "scatter_arg",
     "segment_reduce",

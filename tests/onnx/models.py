@@ -20,6 +20,7 @@ from geocompile.custom_ops.onnx import (
     gat,
     gather_segment_reduce,
     gcn_norm,
+    neighbours,
     scatter,
     segment_reduce,
     softmax,
@@ -40,6 +41,8 @@ def call_of(case: Case) -> Call:
     """The op type names the variant: which optional arguments are there, and the reduction."""
     arguments = dict(case.arguments)
     reduce = arguments.pop("reduce", None)
+    if case.operator in ("knn", "radius", "nearest"):
+        return _neighbours_call(case.operator, arguments)
     if case.operator.startswith("gat_"):
         return _gat_call(case.operator, arguments)
     names = ("fill_value", "add_self_loops", "dim", "ratio", "scale", "negative_slope")
@@ -73,6 +76,17 @@ def _gat_call(operator: str, arguments: dict[str, Any]) -> Call:
         arguments["self_edge"] = np.zeros_like(arguments["target"])
     inputs = [array for array in arguments.values() if array is not None]
     return Call(gat.op_type_of(operator, with_edge, self_loops), inputs, attributes)
+
+
+def _neighbours_call(operator: str, arguments: dict[str, Any]) -> Call:
+    """A radius is an input, the last one."""
+    names = ("k", "max_num_neighbors", "skip_self", "neighbours_first")
+    attributes = {name: arguments.pop(name) for name in names if name in arguments}
+    cosine, r = arguments.pop("cosine", False), arguments.pop("r", None)
+    batched = arguments["batch_x"] is not None
+    inputs = [array for array in arguments.values() if array is not None]
+    inputs += [] if r is None else [np.array([r])]
+    return Call(neighbours.op_type_of(operator, batched, cosine), inputs, attributes)
 
 
 def model_of(call: Call, with_function: bool = True) -> onnx.ModelProto:

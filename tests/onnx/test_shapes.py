@@ -13,13 +13,8 @@ from tests.onnx.models import Call, call_of, model_of, session
 from tests.operators.cases import cases
 
 ONE_OF_EACH = {call_of(case).op_type: call_of(case) for case in cases() if "heavy" not in case.name}
-DATA_DEPENDENT = {
-    "BatchPtr",
-    "Fps",
-    "FpsBatched",
-    "FpsFrom",
-    "FpsBatchedFrom",
-}  # sizes are read from the values
+# Sizes that are read from the values.
+DATA_DEPENDENT = {"BatchPtr"} | {t for t in operators.OP_TYPES if t.startswith(("Fps", "Knn", "Radius"))}
 
 
 def inferred_by_onnx(model: onnx.ModelProto) -> list[tuple[int, list[str | int | None]]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geocompile import custom_ops
 from geocompile.custom_ops import (
     csr_from_coo,
     gather_segment_reduce,
@@ -118,6 +119,25 @@ def transpose(index: Tensor, value: Tensor, m: int, n: int) -> Outputs:
 
 def fps(src: Tensor, batch: Tensor | None, ratio: float, random_start: bool) -> Outputs:
     return {"out": sampled(src, batch, ratio, random_start)}
+
+
+def knn(x: Tensor, y: Tensor, k: int, batch_x: Tensor | None, batch_y: Tensor | None) -> Outputs:
+    return {"out": custom_ops.knn(x, y, k, batch_x, batch_y)}
+
+
+def radius(
+    x: Tensor,
+    y: Tensor,
+    r: float,
+    max_num_neighbors: int,
+    batch_x: Tensor | None,
+    batch_y: Tensor | None,
+) -> Outputs:
+    return {"out": custom_ops.radius(x, y, r, batch_x, batch_y, max_num_neighbors)}
+
+
+def nearest(x: Tensor, y: Tensor, batch_x: Tensor | None, batch_y: Tensor | None) -> Outputs:
+    return {"out": custom_ops.nearest(x, y, batch_x, batch_y)}
 
 
 def _rows(src: Tensor, index: Tensor, dim: int, num_rows: int, reduce: str) -> Tensor:

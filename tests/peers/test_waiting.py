@@ -27,31 +27,6 @@ def _functions_of(test: Any) -> set[str]:
     return {p.values[0].function for mark in marks if mark.name == "parametrize" for p in mark.args[1]}
 
 
-@asked("knn")
-def test_knn_lists_the_nearest_of_the_same_graph_nearest_first(case: Case) -> None:
-    distance = distances(case)
-    expected = []
-    for query, row in enumerate(distance):
-        near = np.argsort(row)[: case.arguments["k"]]
-        expected += [(query, point) for point in near if np.isfinite(row[point])]
-        reachable = np.sort(row[np.isfinite(row)])
-        assert (np.diff(reachable) > 1e-9).all(), "a tie, which every engine breaks in its own way"
-    np.testing.assert_array_equal(stored("knn", case.name)["out"], np.array(expected).reshape(-1, 2).T)
-
-
-@asked("radius")
-def test_radius_lists_all_points_of_the_same_graph_within(case: Case) -> None:
-    distance, r = distances(case), case.arguments["r"]
-    assert (np.abs(distance - r) > 1e-6).all(), "on the rim, where rounding decides"
-    pairs = stored("radius", case.name)["out"]
-    assert sorted(map(tuple, pairs.T)) == [tuple(pair) for pair in np.argwhere(distance < r)]
-
-
-@asked("nearest")
-def test_nearest_is_the_nearest_of_the_same_graph(case: Case) -> None:
-    np.testing.assert_array_equal(stored("nearest", case.name)["out"], distances(case).argmin(axis=0))
-
-
 @asked("grid_cluster")
 def test_grid_cluster_counts_voxels_first_dimension_fastest(case: Case) -> None:
     pos, size = case.arguments["pos"], case.arguments["size"]
@@ -108,11 +83,3 @@ def test_spline_weighting_sums_weighted_products(case: Case) -> None:
     np.testing.assert_allclose(
         stored("spline_weighting", case.name)["out"], expected, rtol=0, atol=100 * tolerance
     )
-
-
-def distances(case: Case) -> np.ndarray:
-    """``[num_queries, num_points]`` in float64; infinite between graphs."""
-    x, y = (case.arguments[name].astype(np.float64) for name in ("x", "y"))
-    batch_x, batch_y = case.arguments["batch_x"], case.arguments["batch_y"]
-    distance: np.ndarray = np.sqrt(((y[:, None] - x) ** 2).sum(axis=2))
-    return distance if batch_x is None else np.where(batch_y[:, None] == batch_x, distance, np.inf)

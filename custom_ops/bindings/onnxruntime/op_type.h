@@ -40,6 +40,7 @@ std::vector<OpType> fps_types();
 std::vector<OpType> gat_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
+std::vector<OpType> neighbours_types();
 std::vector<OpType> scatter_types();
 std::vector<OpType> segment_reduce_types();
 std::vector<OpType> segment_softmax_types();

@@ -12,6 +12,7 @@ std::vector<OpType> op_types() {
            gat_types,
            gather_segment_reduce_types,
            gcn_norm_types,
+           neighbours_types,
            scatter_types,
            segment_reduce_types,
            segment_softmax_types,

@@ -4,6 +4,7 @@
 #include "../gather_segment_reduce.h"
 #include "../segment_softmax.h"
 #include "fps_cloud.h"
+#include "neighbour_search.h"
 
 // Every kernel that is compiled per instruction set: what it returns, its name, parameters and arguments.
 #define GEOCOMPILE_KERNELS(DO)                                                                                      \
@@ -39,7 +40,9 @@
      (args, workspace, parallel))                                                                                   \
   DO(size_t, gat_aggregate_workspace, (const GatAggregate& args), (args))                                           \
   DO(void, gat_aggregate, (const GatAggregate& args, void* workspace, const Parallel& parallel),                    \
-     (args, workspace, parallel))
+     (args, workspace, parallel))                                                                                   \
+  DO(void, search_neighbours, (const NeighbourSearch& search, int64_t begin, int64_t end, void* scratch),           \
+     (search, begin, end, scratch))
 
 #define GEOCOMPILE_FIELD(result, name, parameters, arguments) result(*name) parameters;
 #define GEOCOMPILE_DECLARE(result, name, parameters, arguments) result name parameters;

@@ -6,7 +6,7 @@ A family of operators is a module with ``cases()``, ``refused()`` and, where it 
 
 from types import ModuleType
 
-from tests.operators.cases import attention, csr, edge_attention, fps, norm, scatter, segment
+from tests.operators.cases import attention, csr, edge_attention, fps, neighbours, norm, scatter, segment
 from tests.operators.cases.case import HALVES, REDUCTIONS, Case, in_halves, values
 from tests.operators.cases.graphs import Graph, graphs, heavy_graph
 
@@ -23,7 +23,7 @@ __all__ = [
     "values",
 ]
 
-FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention)
+FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention, neighbours)
 
 
 def cases() -> list[Case]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.operators.oracles import attention, csr, edge_attention, fps, norm, scatter, segment
+from tests.operators.oracles import attention, csr, edge_attention, fps, neighbours, norm, scatter, segment
 
-FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention)
+FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention, neighbours)
 
 
 def oracle_of(operator: str) -> Callable[..., tuple[np.ndarray, ...]] | None:
