@@ -5,8 +5,6 @@ the same bits on every machine. Ties go to the lower index. Points of a batch ar
 is not in ascending order is refused. An index has no gradient.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -210,8 +208,9 @@ def _fake_knn(
     same_device("knn", x=x, y=y, batch_x=batch_x, batch_y=batch_y)
     if batch_x is not None:
         return _new_edges(y)
-    others: Any = torch.sym_max(x.size(0) - 1, 0) if skip_self else x.size(0)
-    return y.new_empty(2, y.size(0) * torch.sym_min(k, others), dtype=torch.long)
+    others = torch.sym_max(x.size(0) - 1, 0) if skip_self else x.size(0)  # type: ignore[no-untyped-call]
+    found = torch.sym_min(k, others)  # type: ignore[no-untyped-call]
+    return y.new_empty(2, y.size(0) * found, dtype=torch.long)
 
 
 def _fake_radius(

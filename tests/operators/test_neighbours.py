@@ -11,7 +11,15 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 import geocompile
-from geocompile.custom_ops import knn, knn_graph, nearest, radius, radius_graph
+from geocompile.custom_ops import (
+    csr_from_coo,
+    knn,
+    knn_graph,
+    nearest,
+    radius,
+    radius_graph,
+    segment_reduce,
+)
 
 
 @st.composite
@@ -152,7 +160,8 @@ class DynamicEdges(nn.Module):
         for layer in self.layers:
             source, target = knn_graph(x, 5, batch)
             message = layer(torch.cat([x[target], x[source] - x[target]], dim=1)).relu()
-            x = x.new_zeros(x.size(0), 16).index_reduce(0, target, message, "amax", include_self=True)
+            rowptr, perm, _ = csr_from_coo(target, x)
+            x = segment_reduce(message, rowptr, perm, "max")
         query, _ = radius(pos, pos, 0.3, batch, batch, 8)
         return x, torch.zeros(pos.size(0)).index_add(0, query, torch.ones(query.size(0)))
 
