@@ -243,6 +243,8 @@ torch.library.register_fake("geocompile::radius", _fake_radius)
 torch.library.register_fake("geocompile::nearest", _fake_nearest)
 for _name in ("knn", "radius", "nearest"):
     torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
-register(Operator("knn", knn_reference, False, ("Knn", "KnnBatched", "KnnCosine", "KnnCosineBatched")))
-register(Operator("radius", radius_reference, False, ("Radius", "RadiusBatched")))
-register(Operator("nearest", nearest_reference, False, ("Nearest", "NearestBatched")))
+_GRAPHS = {"batch_x": None, "batch_y": None}
+_KNN = ("Knn", "KnnBatched", "KnnCosine", "KnnCosineBatched")
+register(Operator("knn", knn_reference, False, _KNN, _GRAPHS))
+register(Operator("radius", radius_reference, False, ("Radius", "RadiusBatched"), _GRAPHS))
+register(Operator("nearest", nearest_reference, False, ("Nearest", "NearestBatched"), _GRAPHS))
