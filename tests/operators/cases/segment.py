@@ -43,6 +43,8 @@ def _gather() -> Iterator[Case]:
         g = graphs()[0]
         for shape in ((), (0,), (1,), (3,), (2, 3), (37,), (300,)):
             yield _gather_case(g, reduce, "weight-self", np.float32, shape)
+        for shape in ((4,), (8,), (16,)):  # one vector of some instruction set
+            yield _gather_case(g, reduce, "weight", np.float32, shape)
         for form in ("weight-heads", "self-heads", "weight-self-heads"):
             for shape in ((2, 3), (8, 16), (3, 1), (5, 7, 2), (2, 0), (1, 4)):
                 yield _gather_case(g, reduce, form, np.float32, shape)

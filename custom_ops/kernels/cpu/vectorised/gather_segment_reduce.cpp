@@ -135,6 +135,36 @@ void reduce_light_rows(const Problem<T>& p, int64_t begin, int64_t end) {
   }
 }
 
+// Light rows whose channels are one vector: calls, and branches on the dtype of the indices, would cost them a third of
+// their time. The same sums in the same order.
+template <class Op, Mode kMode, class I, class T>
+void reduce_rows_of_a_vector(const Problem<T>& p, int64_t begin, int64_t end) {
+  using V = typename Vector<Sum<T>, GEOCOMPILE_VECTOR_BYTES>::type;
+  constexpr int64_t kLanes = lanes_of<V>;
+  const I* rowptr = static_cast<const I*>(p.args.graph.rowptr);
+  const I* col = static_cast<const I*>(p.args.graph.col);
+  const T* weight = static_cast<const T*>(p.args.weight);
+  const V empty = splat<V>(static_cast<Sum<T>>(p.args.reduce == Reduce::kMul ? 1 : 0));
+  const int64_t last = static_cast<int64_t>(rowptr[end]) - 1;
+  int64_t e = rowptr[begin];
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t degree = rowptr[row + 1] - e, stop = rowptr[row + 1];
+    if (degree > kHeavyRow) {
+      e = stop;
+      continue;
+    }
+    V acc = splat<V>(Op::identity());
+    for (; e < stop; ++e) {
+      __builtin_prefetch(p.x + col[std::min(e + p.ahead, last)] * kLanes);
+      V value = load<V>(p.x + col[e] * kLanes);
+      if constexpr (kMode == Mode::kEdge) value = splat<V>(load_one(weight + e)) * value;
+      acc = Op::combine(acc, value);
+    }
+    if (p.args.reduce == Reduce::kMean && degree > 1) acc = acc / splat<V>(static_cast<Sum<T>>(degree));
+    store(static_cast<T*>(p.args.out) + row * kLanes, degree ? acc : empty);
+  }
+}
+
 template <class Op, Mode kMode, class T>
 void reduce_heavy_rows(const Problem<T>& p, void* workspace, const Parallel& parallel) {
   const CsrGraph& graph = p.args.graph;
@@ -159,8 +189,15 @@ void reduce_heavy_rows(const Problem<T>& p, void* workspace, const Parallel& par
 template <class Op, Mode kMode, class T>
 void run(const GatherSegmentReduce& args, void* workspace, const Parallel& parallel) {
   const Problem<T> p{args};
-  for_blocks_of_rows(args.op, args.col_name, args.graph, args.channels, parallel,
-                     [&](int64_t begin, int64_t end) { reduce_light_rows<Op, kMode>(p, begin, end); });
+  const bool is_vector = args.channels * sizeof(Sum<T>) == GEOCOMPILE_VECTOR_BYTES && args.graph.col && !p.self_weight;
+  for_blocks_of_rows(args.op, args.col_name, args.graph, args.channels, parallel, [&](int64_t begin, int64_t end) {
+    if constexpr (kMode == Mode::kNone || kMode == Mode::kEdge) {
+      if (is_vector && args.graph.index == DType::kInt32)
+        return reduce_rows_of_a_vector<Op, kMode, int32_t>(p, begin, end);
+      if (is_vector) return reduce_rows_of_a_vector<Op, kMode, int64_t>(p, begin, end);
+    }
+    reduce_light_rows<Op, kMode>(p, begin, end);
+  });
   if (args.graph.num_edges > kHeavyRow) reduce_heavy_rows<Op, kMode>(p, workspace, parallel);
 }
 
