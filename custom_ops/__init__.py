@@ -26,15 +26,20 @@ if TYPE_CHECKING:
         segment_reduce,
         segment_softmax,
     )
+    from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
     from geocompile.custom_ops.operators.fps import fps
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+    from geocompile.custom_ops.operators.graclus import graclus
     from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
+    from geocompile.custom_ops.operators.voxels import grid_cluster, voxel_grid
 
 __all__ = [
     "additive_attention",
     "additive_coefficients",
     "batch_ptr",
+    "coalesce",
+    "consecutive",
     "cosine_attention",
     "csr_from_coo",
     "dot_attention",
@@ -44,6 +49,8 @@ __all__ = [
     "gat_coefficients",
     "gather_segment_reduce",
     "gcn_norm",
+    "graclus",
+    "grid_cluster",
     "knn",
     "knn_graph",
     "nearest",
@@ -53,6 +60,7 @@ __all__ = [
     "scatter_arg",
     "segment_reduce",
     "segment_softmax",
+    "voxel_grid",
 ]
 
 

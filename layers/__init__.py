@@ -1,5 +1,6 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
+from geocompile.layers.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
 from geocompile.layers.gat_conv import GATConv
 from geocompile.layers.gcn_conv import GCNConv
 from geocompile.layers.gin_conv import GINConv
@@ -16,8 +17,12 @@ __all__ = [
     "GraphConv",
     "MessagePassing",
     "SAGEConv",
+    "avg_pool",
+    "avg_pool_x",
     "global_add_pool",
     "global_max_pool",
     "global_mean_pool",
+    "max_pool",
+    "max_pool_x",
     "softmax",
 ]

@@ -28,6 +28,8 @@ SECTIONS = (
     "neighbours_radius",
     "neighbours_features",
     "neighbours_growth",
+    "clusters",
+    "clusters_growth",
 )
 PEERS = ("torch_scatter", "torch_sparse", "torch_cluster")
 THREADS = 2

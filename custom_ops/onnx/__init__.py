@@ -17,12 +17,15 @@ import onnx.defs
 
 from geocompile.custom_ops.onnx import (
     additive_attention,
+    coalesce,
     csr_from_coo,
     dot_attention,
     fps,
     gat,
     gather_segment_reduce,
     gcn_norm,
+    graclus,
+    grid_cluster,
     neighbours,
     scatter,
     segment_reduce,
@@ -53,6 +56,7 @@ OPERATORS: dict[str, OnnxOperator] = {
         *(csr_from_coo, segment_reduce, gather_segment_reduce, gcn_norm, scatter, softmax, gat, fps),
         *(dot_attention, additive_attention),
         neighbours,
+        *(graclus, grid_cluster, coalesce),
     )
     for operator in family.OPERATORS
 }

@@ -18,6 +18,8 @@ from geocompile.custom_ops.onnx import fps as fps_variants
 from geocompile.custom_ops.onnx import gat as gat_variants
 from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
+from geocompile.custom_ops.onnx import graclus as graclus_variants
+from geocompile.custom_ops.onnx import grid_cluster as grid_variants
 from geocompile.custom_ops.onnx import neighbours as neighbours_variants
 from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
@@ -50,6 +52,10 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.knn.default: _knn,
         ops.radius.default: _radius,
         ops.nearest.default: _nearest,
+        ops.graclus.default: _graclus,
+        ops.grid_cluster.default: _grid_cluster,
+        ops.coalesce.default: _coalesce,
+        ops.consecutive.default: _consecutive,
     }
 
 
@@ -282,6 +288,32 @@ def _nearest(
 ) -> Any:
     operator = getattr(_geocompile, neighbours_variants.op_type_of("nearest", batch_x is not None))
     return operator(*_given(x, y, batch_x, batch_y))
+
+
+def _graclus(
+    rowptr: TensorType, col: TensorType, weight: TensorType | None = None, order: TensorType | None = None
+) -> Any:
+    operator = getattr(_geocompile, graclus_variants.op_type_of(weight is not None, order is not None))
+    return operator(*_given(rowptr, col, weight, order))
+
+
+def _grid_cluster(
+    pos: TensorType,
+    size: TensorType,
+    start: TensorType | None = None,
+    end: TensorType | None = None,
+    batch: TensorType | None = None,
+) -> Any:
+    op_type = grid_variants.op_type_of(start is not None, end is not None, batch is not None)
+    return getattr(_geocompile, op_type)(*_given(pos, size, start, end, batch))
+
+
+def _coalesce(edge_index: TensorType, like: TensorType) -> Any:
+    return _geocompile.Coalesce(edge_index, like)
+
+
+def _consecutive(ids: TensorType) -> Any:
+    return _geocompile.Consecutive(ids)
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

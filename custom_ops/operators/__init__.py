@@ -1,20 +1,25 @@
 """Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
 from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
+from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
 from geocompile.custom_ops.operators.dot_attention import cosine_attention, dot_attention, dot_coefficients
 from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
+from geocompile.custom_ops.operators.graclus import graclus
 from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 from geocompile.custom_ops.operators.segment import gather_segment_reduce, segment_reduce
 from geocompile.custom_ops.operators.softmax import segment_softmax
+from geocompile.custom_ops.operators.voxels import grid_cluster, voxel_grid
 
 __all__ = [
     "additive_attention",
     "additive_coefficients",
     "batch_ptr",
+    "coalesce",
+    "consecutive",
     "cosine_attention",
     "csr_from_coo",
     "dot_attention",
@@ -24,6 +29,8 @@ __all__ = [
     "gat_coefficients",
     "gather_segment_reduce",
     "gcn_norm",
+    "graclus",
+    "grid_cluster",
     "knn",
     "knn_graph",
     "nearest",
@@ -33,4 +40,5 @@ __all__ = [
     "scatter_arg",
     "segment_reduce",
     "segment_softmax",
+    "voxel_grid",
 ]

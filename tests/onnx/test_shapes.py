@@ -14,7 +14,9 @@ from tests.operators.cases import cases
 
 ONE_OF_EACH = {call_of(case).op_type: call_of(case) for case in cases() if "heavy" not in case.name}
 # Sizes that are read from the values.
-DATA_DEPENDENT = {"BatchPtr"} | {t for t in operators.OP_TYPES if t.startswith(("Fps", "Knn", "Radius"))}
+DATA_DEPENDENT = {"BatchPtr", "Coalesce", "Consecutive"} | {
+    t for t in operators.OP_TYPES if t.startswith(("Fps", "Knn", "Radius"))
+}
 
 
 def inferred_by_onnx(model: onnx.ModelProto) -> list[tuple[int, list[str | int | None]]]:

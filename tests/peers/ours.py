@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -15,7 +16,10 @@ from geocompile.custom_ops import (
     segment_reduce,
     segment_softmax,
 )
+from geocompile.custom_ops.operators import coalesce as coalesced
 from geocompile.custom_ops.operators import fps as sampled
+from geocompile.custom_ops.operators import graclus
+from geocompile.custom_ops.operators import grid_cluster as voxels_of
 from geocompile.custom_ops.operators.csr import row_of_each_edge
 from tests.peers.case import Case
 from tests.peers.tensors import Outputs
@@ -138,6 +142,29 @@ def radius(
 
 def nearest(x: Tensor, y: Tensor, batch_x: Tensor | None, batch_y: Tensor | None) -> Outputs:
     return {"out": custom_ops.nearest(x, y, batch_x, batch_y)}
+
+
+def coalesce(index: Tensor, value: Tensor, m: int, n: int, op: str) -> Outputs:
+    edges, values = coalesced(index, value, max(m, n), {"add": "sum"}.get(op, op))
+    assert values is not None
+    return {"index": edges, "out": values}
+
+
+def grid_cluster(pos: Tensor, size: Tensor, start: Tensor | None, end: Tensor | None) -> Outputs:
+    return {"out": voxels_of(pos, size, start, end)}
+
+
+def graclus_cluster(
+    row: Tensor, col: Tensor, weight: Tensor | None, num_nodes: int, orders: int = 1
+) -> Outputs:
+    """Of several random orders the peer is asked for all that they can give: ours of every order."""
+    edges = torch.stack([row, col])
+    if orders == 1:
+        return {"out": graclus(edges, weight, num_nodes)}
+    each = [
+        graclus(edges, weight, num_nodes, torch.tensor(order)) for order in permutations(range(num_nodes))
+    ]
+    return {"out": torch.stack(each).unique(dim=0)}
 
 
 def _rows(src: Tensor, index: Tensor, dim: int, num_rows: int, reduce: str) -> Tensor:

@@ -34,12 +34,16 @@ struct OpType {
 };
 
 std::vector<OpType> additive_attention_types();
+std::vector<OpType> coalesce_types();
+std::vector<OpType> consecutive_types();
 std::vector<OpType> csr_from_coo_types();
 std::vector<OpType> dot_attention_types();
 std::vector<OpType> fps_types();
 std::vector<OpType> gat_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
+std::vector<OpType> graclus_types();
+std::vector<OpType> grid_cluster_types();
 std::vector<OpType> neighbours_types();
 std::vector<OpType> scatter_types();
 std::vector<OpType> segment_reduce_types();

@@ -6,12 +6,16 @@ std::vector<OpType> op_types() {
   std::vector<OpType> types;
   for (auto family : {
            additive_attention_types,
+           coalesce_types,
+           consecutive_types,
            csr_from_coo_types,
            dot_attention_types,
            fps_types,
            gat_types,
            gather_segment_reduce_types,
            gcn_norm_types,
+           graclus_types,
+           grid_cluster_types,
            neighbours_types,
            scatter_types,
            segment_reduce_types,

@@ -6,7 +6,17 @@ A family of operators is a module with ``cases()``, ``refused()`` and, where it 
 
 from types import ModuleType
 
-from tests.operators.cases import attention, csr, edge_attention, fps, neighbours, norm, scatter, segment
+from tests.operators.cases import (
+    attention,
+    clusters,
+    csr,
+    edge_attention,
+    fps,
+    neighbours,
+    norm,
+    scatter,
+    segment,
+)
 from tests.operators.cases.case import HALVES, REDUCTIONS, Case, in_halves, values
 from tests.operators.cases.graphs import Graph, graphs, heavy_graph
 
@@ -23,7 +33,17 @@ __all__ = [
     "values",
 ]
 
-FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention, neighbours)
+FAMILIES: tuple[ModuleType, ...] = (
+    csr,
+    segment,
+    norm,
+    scatter,
+    attention,
+    fps,
+    edge_attention,
+    neighbours,
+    clusters,
+)
 
 
 def cases() -> list[Case]:

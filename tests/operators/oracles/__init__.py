@@ -6,9 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from tests.operators.oracles import attention, csr, edge_attention, fps, neighbours, norm, scatter, segment
+from tests.operators.oracles import (
+    attention,
+    clusters,
+    csr,
+    edge_attention,
+    fps,
+    neighbours,
+    norm,
+    scatter,
+    segment,
+)
 
-FAMILIES: tuple[ModuleType, ...] = (csr, segment, norm, scatter, attention, fps, edge_attention, neighbours)
+FAMILIES: tuple[ModuleType, ...] = (
+    csr,
+    segment,
+    norm,
+    scatter,
+    attention,
+    fps,
+    edge_attention,
+    neighbours,
+    clusters,
+)
 
 
 def oracle_of(operator: str) -> Callable[..., tuple[np.ndarray, ...]] | None:

@@ -1,0 +1,28 @@
+"""Time for each edge, point or number from a million to thirty million: it may not grow faster than the input."""
+
+from benchmarks.kernels.section import Goal, Limit, Maker, features, graph, size_name
+
+TITLE = "Growth of clusters, 14 edges a node"
+SETTINGS = {
+    size_name(size): size
+    for size in ((edges // 14, edges) for edges in (1_000_000, 3_000_000, 10_000_000, 30_000_000))
+}
+PER_EDGE = True
+
+
+def contenders(setting: str) -> dict[str, Maker]:
+    from geocompile.custom_ops import coalesce, consecutive, graclus, voxel_grid
+
+    g = graph(*SETTINGS[setting])
+    pos = features(g.num_edges, 3)
+    voxels = voxel_grid(pos, None, 0.1)
+    return {
+        "graclus": lambda: lambda: graclus(g.edge_index, g.weight, g.num_nodes),
+        "voxel_grid": lambda: lambda: voxel_grid(pos, None, 0.1),
+        "coalesce": lambda: lambda: coalesce(g.edge_index, None, g.num_nodes),
+        "consecutive": lambda: lambda: consecutive(voxels),
+    }
+
+
+def goals(setting: str) -> list[Goal | Limit]:
+    return []

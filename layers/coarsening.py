@@ -1,0 +1,157 @@
+"""Graphs made smaller: the nodes of a cluster become one, and what belongs to them is pooled."""
+
+import torch
+from torch import Tensor
+
+from geocompile.custom_ops import coalesce, consecutive, scatter
+
+
+def max_pool(
+    cluster: Tensor,
+    x: Tensor | None,
+    edge_index: Tensor,
+    edge_attr: Tensor | None = None,
+    batch: Tensor | None = None,
+    pos: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    """Make one node of each cluster, with the largest features of its nodes.
+
+    ``x'_c = max_{i in c} x_i``, channel by channel, and ``pos'_c`` the mean. An edge stands between two clusters where
+    there is one between their nodes; edges within a cluster go, and the attributes of those that become one are added.
+
+    Args:
+        cluster: ``[num_nodes]`` int64 or int32, any numbers: those of `graclus`, `voxel_grid`, ...
+        x: ``[num_nodes, *]`` features, or None.
+        edge_index: ``[2, num_edges]`` int64 or int32.
+        edge_attr: ``[num_edges, *]``, or None.
+        batch: ``[num_nodes]``, the graph of each node, or None; the nodes of a cluster belong to one graph.
+        pos: ``[num_nodes, dimensions]``, or None.
+
+    Returns:
+        ``(x, edge_index, edge_attr, batch, pos)`` of the smaller graph; clusters are numbered in ascending order, and
+        edges sorted by row, then column. What was None stays so.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For an edge that points outside.
+
+    Source: ``torch_geometric.nn.pool.max_pool``, with tensors instead of a ``Data``.
+    """
+    return _pool(cluster, x, edge_index, edge_attr, batch, pos, "max")
+
+
+def avg_pool(
+    cluster: Tensor,
+    x: Tensor | None,
+    edge_index: Tensor,
+    edge_attr: Tensor | None = None,
+    batch: Tensor | None = None,
+    pos: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    """`max_pool` with the mean of the features: ``x'_c = mean_{i in c} x_i``.
+
+    Args:
+        cluster: ``[num_nodes]`` int64 or int32, any numbers.
+        x: ``[num_nodes, *]`` features, or None.
+        edge_index: ``[2, num_edges]`` int64 or int32.
+        edge_attr: ``[num_edges, *]``, or None.
+        batch: ``[num_nodes]``, the graph of each node, or None.
+        pos: ``[num_nodes, dimensions]``, or None.
+
+    Returns:
+        ``(x, edge_index, edge_attr, batch, pos)`` of the smaller graph.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For an edge that points outside.
+
+    Source: ``torch_geometric.nn.pool.avg_pool``, with tensors instead of a ``Data``.
+    """
+    return _pool(cluster, x, edge_index, edge_attr, batch, pos, "mean")
+
+
+def max_pool_x(
+    cluster: Tensor, x: Tensor, batch: Tensor, size: int | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest features of each cluster.
+
+    Args:
+        cluster: ``[num_nodes]`` int64 or int32; with `size`, clusters ``g * size`` to ``(g + 1) * size - 1`` are those
+            of graph g.
+        x: ``[num_nodes, *]`` features.
+        batch: ``[num_nodes]``, the graph of each node.
+        size: Clusters of each graph, for a result of fixed size; a cluster without nodes gets 0.
+
+    Returns:
+        ``x [num_clusters, *]`` and ``batch [num_clusters]``; with `size`, ``x [num_graphs * size, *]`` alone.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For a cluster that points outside of what `size` gives.
+
+    Source: ``torch_geometric.nn.pool.max_pool_x``, where 2.8 has the number of graphs before `size`.
+    """
+    return _pool_x(cluster, x, batch, size, "max")
+
+
+def avg_pool_x(
+    cluster: Tensor, x: Tensor, batch: Tensor, size: int | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The mean features of each cluster; see `max_pool_x`.
+
+    Args:
+        cluster: ``[num_nodes]`` int64 or int32.
+        x: ``[num_nodes, *]`` features.
+        batch: ``[num_nodes]``, the graph of each node.
+        size: Clusters of each graph, for a result of fixed size; a cluster without nodes gets 0.
+
+    Returns:
+        ``x [num_clusters, *]`` and ``batch [num_clusters]``; with `size`, ``x [num_graphs * size, *]`` alone.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For a cluster that points outside of what `size` gives.
+
+    Source: ``torch_geometric.nn.pool.avg_pool_x``.
+    """
+    return _pool_x(cluster, x, batch, size, "mean")
+
+
+def _pool(
+    cluster: Tensor,
+    x: Tensor | None,
+    edge_index: Tensor,
+    edge_attr: Tensor | None,
+    batch: Tensor | None,
+    pos: Tensor | None,
+    reduce: str,
+) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    number, unique, first = consecutive(cluster)
+    edges, attributes = _pool_edges(number, unique, edge_index, edge_attr)
+    pooled_x = None if x is None else _reduced(x, number, unique, reduce)
+    pooled_pos = None if pos is None else _reduced(pos, number, unique, "mean")
+    return pooled_x, edges, attributes, None if batch is None else batch[first], pooled_pos
+
+
+def _pool_edges(
+    number: Tensor, unique: Tensor, edge_index: Tensor, edge_attr: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    edges = number.to(edge_index.dtype)[edge_index]
+    between = (edges[0] != edges[1]).nonzero()[:, 0]
+    attributes = None if edge_attr is None else edge_attr.index_select(0, between)
+    return coalesce(edges.index_select(1, between), attributes, unique.size(0))
+
+
+def _pool_x(
+    cluster: Tensor, x: Tensor, batch: Tensor, size: int | None, reduce: str
+) -> Tensor | tuple[Tensor, Tensor]:
+    if size is not None:
+        num_graphs = int(batch.max()) + 1 if batch.numel() > 0 else 0
+        return scatter(x, cluster, 0, num_graphs * size, reduce)
+    number, unique, first = consecutive(cluster)
+    return _reduced(x, number, unique, reduce), batch[first]
+
+
+def _reduced(x: Tensor, number: Tensor, unique: Tensor, reduce: str) -> Tensor:
+    out: Tensor = torch.ops.geocompile.scatter(x, number, unique, 0, reduce)
+    return out
