@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops.operators.csr import row_of_each_edge
-from geocompile.custom_ops.operators.halves import in_float32
+from geocompile.custom_ops.operators.halves import in_float32, widened
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.operators.softmax import softmax_of_rows
 from geocompile.custom_ops.registry import Operator, register
@@ -116,9 +116,11 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     ``AGNNConv``.
     """
     nodes = x.unsqueeze(1) if x.dim() == 2 else x
-    direction = torch.nn.functional.normalize(nodes, dim=2)
+    direction = torch.nn.functional.normalize(
+        widened(nodes), dim=2
+    )  # in a half, what bounds the norm would be 0
     scaled = direction * (beta.view(-1, 1) if isinstance(beta, Tensor) else beta)
-    out, _ = dot_attention(scaled.to(x.dtype), direction, nodes, rowptr, col)
+    out, _ = dot_attention(scaled.to(x.dtype), direction.to(x.dtype), nodes, rowptr, col)
     return out.view_as(x)
 
 

@@ -79,6 +79,13 @@ def test_cosine_attention_equals_agnnconv() -> None:
     torch.testing.assert_close(cosine_attention(x, rowptr, col, conv.beta), conv(x, edge_index))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_zero_vector_is_like_every_other(dtype: torch.dtype) -> None:
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [-4.0, 3.0]], dtype=dtype)
+    out = cosine_attention(x, torch.tensor([0, 2, 2, 2]), torch.tensor([1, 2]), 2.0)
+    assert torch.equal(out, torch.tensor([[-0.5, 3.5], [0.0, 0.0], [0.0, 0.0]], dtype=dtype))
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 
 
