@@ -19,6 +19,16 @@ void check_gcn_norm(const TensorInfo& rowptr, const TensorInfo& col, const Tenso
 
 void check_segment_softmax(const TensorInfo& src, const TensorInfo& rowptr, const std::optional<TensorInfo>& perm);
 
+void check_gather_kernel_reduce(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+                                const TensorInfo& weight);
+void check_gather_sparse_kernel_reduce(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+                                       const std::optional<TensorInfo>& weight, const TensorInfo& kernel,
+                                       const TensorInfo& like);
+void check_kernel_contract(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,
+                           const std::optional<TensorInfo>& weight, const std::optional<TensorInfo>& kernel);
+void check_kernel_dot(const TensorInfo& a, const TensorInfo& b, const TensorInfo& rowptr, const TensorInfo& col,
+                      const std::optional<TensorInfo>& kernel);
+
 // What the scores of GAT are made of.
 struct GatInfo {
   TensorInfo rowptr, col, source, target;

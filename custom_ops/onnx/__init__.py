@@ -26,6 +26,7 @@ from geocompile.custom_ops.onnx import (
     gcn_norm,
     graclus,
     grid_cluster,
+    kernels,
     neighbours,
     scatter,
     segment_reduce,
@@ -57,6 +58,7 @@ OPERATORS: dict[str, OnnxOperator] = {
         *(dot_attention, additive_attention),
         neighbours,
         *(graclus, grid_cluster, coalesce),
+        kernels,
     )
     for operator in family.OPERATORS
 }

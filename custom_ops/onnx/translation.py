@@ -20,6 +20,7 @@ from geocompile.custom_ops.onnx import gather_segment_reduce as gather_variants
 from geocompile.custom_ops.onnx import gcn_norm as norm_variants
 from geocompile.custom_ops.onnx import graclus as graclus_variants
 from geocompile.custom_ops.onnx import grid_cluster as grid_variants
+from geocompile.custom_ops.onnx import kernels as kernel_variants
 from geocompile.custom_ops.onnx import neighbours as neighbours_variants
 from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
@@ -56,6 +57,8 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.grid_cluster.default: _grid_cluster,
         ops.coalesce.default: _coalesce,
         ops.consecutive.default: _consecutive,
+        ops.gather_kernel_reduce.default: _gather_kernel_reduce,
+        ops.gather_sparse_kernel_reduce.default: _gather_sparse_kernel_reduce,
     }
 
 
@@ -314,6 +317,25 @@ def _coalesce(edge_index: TensorType, like: TensorType) -> Any:
 
 def _consecutive(ids: TensorType) -> Any:
     return _geocompile.Consecutive(ids)
+
+
+def _gather_kernel_reduce(
+    x: TensorType, rowptr: TensorType, col: TensorType, weight: TensorType, reduce: str = "sum"
+) -> Any:
+    return getattr(_geocompile, kernel_variants.op_type_of(reduce))(x, rowptr, col, weight)
+
+
+def _gather_sparse_kernel_reduce(
+    x: TensorType,
+    rowptr: TensorType,
+    col: TensorType,
+    weight: TensorType | None,
+    kernel: TensorType,
+    like: TensorType,
+    reduce: str = "sum",
+) -> Any:
+    op_type = kernel_variants.sparse_op_type_of(reduce, weight is not None)
+    return getattr(_geocompile, op_type)(*_given(x, rowptr, col, weight, kernel, like))
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

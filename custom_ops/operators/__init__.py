@@ -8,6 +8,7 @@ from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
 from geocompile.custom_ops.operators.graclus import graclus
+from geocompile.custom_ops.operators.kernels import gather_kernel_reduce, gather_sparse_kernel_reduce
 from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
 from geocompile.custom_ops.operators.segment import gather_segment_reduce, segment_reduce
@@ -27,7 +28,9 @@ __all__ = [
     "fps",
     "gat_aggregate",
     "gat_coefficients",
+    "gather_kernel_reduce",
     "gather_segment_reduce",
+    "gather_sparse_kernel_reduce",
     "gcn_norm",
     "graclus",
     "grid_cluster",

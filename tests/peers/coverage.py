@@ -27,6 +27,7 @@ ROUTES: dict[str, tuple[Route, ...]] = {
     "scatter_std": (Route("scatter", ours.scatter_std),),
     "spmm": (Route("csr_from_coo, gather_segment_reduce", ours.spmm),),
     "matmul": (Route("csr_from_coo, gather_segment_reduce", ours.matmul),),
+    "spline_weighting": (Route("gather_sparse_kernel_reduce", ours.spline_weighting),),
     "transpose": (Route("csr_from_coo", ours.transpose),),
     "coalesce": (Route("coalesce, segment_reduce", ours.coalesce),),
     "fps": (Route("fps", ours.fps),),
@@ -41,5 +42,4 @@ ROUTES: dict[str, tuple[Route, ...]] = {
 # fails as soon as such an operator is registered: its line then becomes a route.
 WAITING: dict[str, tuple[str, ...]] = {
     "spline_basis": ("spline",),
-    "spline_weighting": ("spline",),
 }

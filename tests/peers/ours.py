@@ -11,6 +11,7 @@ from geocompile import custom_ops
 from geocompile.custom_ops import (
     csr_from_coo,
     gather_segment_reduce,
+    gather_sparse_kernel_reduce,
     scatter,
     scatter_arg,
     segment_reduce,
@@ -165,6 +166,13 @@ def graclus_cluster(
         graclus(edges, weight, num_nodes, torch.tensor(order)) for order in permutations(range(num_nodes))
     ]
     return {"out": torch.stack(each).unique(dim=0)}
+
+
+def spline_weighting(x: Tensor, weight: Tensor, basis: Tensor, weight_index: Tensor) -> Outputs:
+    """Each edge is a row of its own."""
+    edges = torch.arange(x.size(0) + 1)
+    sums = gather_sparse_kernel_reduce(x, edges, edges[:-1], basis, weight_index, weight)
+    return {"out": sums.flatten(1) @ weight.flatten(0, 1)}
 
 
 def _rows(src: Tensor, index: Tensor, dim: int, num_rows: int, reduce: str) -> Tensor:

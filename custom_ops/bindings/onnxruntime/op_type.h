@@ -40,6 +40,7 @@ std::vector<OpType> csr_from_coo_types();
 std::vector<OpType> dot_attention_types();
 std::vector<OpType> fps_types();
 std::vector<OpType> gat_types();
+std::vector<OpType> gather_kernel_reduce_types();
 std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
 std::vector<OpType> graclus_types();

@@ -12,6 +12,7 @@ std::vector<OpType> op_types() {
            dot_attention_types,
            fps_types,
            gat_types,
+           gather_kernel_reduce_types,
            gather_segment_reduce_types,
            gcn_norm_types,
            graclus_types,

@@ -1,6 +1,7 @@
 // Picks, once, the widest instruction set that this processor has among those the kernels were compiled for.
 #include "../edge_attention.h"
 #include "../gat.h"
+#include "../gather_kernel_reduce.h"
 #include "../gather_segment_reduce.h"
 #include "../segment_softmax.h"
 #include "fps_cloud.h"
@@ -35,6 +36,13 @@
   DO(void, additive_edge_gradients, (const AdditiveEdgeGradients& args, void* workspace, const Parallel& parallel), \
      (args, workspace, parallel))                                                                                   \
   DO(void, sample_cloud, (const FpsCloud& cloud), (cloud))                                                          \
+  DO(size_t, gather_kernel_reduce_workspace, (const GatherKernelReduce& args), (args))                              \
+  DO(void, gather_kernel_reduce, (const GatherKernelReduce& args, void* workspace, const Parallel& parallel),       \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, kernel_contract_workspace, (const KernelContract& args), (args))                                       \
+  DO(void, kernel_contract, (const KernelContract& args, void* workspace, const Parallel& parallel),                \
+     (args, workspace, parallel))                                                                                   \
+  DO(void, kernel_dot, (const KernelDot& args, const Parallel& parallel), (args, parallel))                         \
   DO(size_t, gat_coefficients_workspace, (const GatCoefficients& args), (args))                                     \
   DO(void, gat_coefficients, (const GatCoefficients& args, void* workspace, const Parallel& parallel),              \
      (args, workspace, parallel))                                                                                   \

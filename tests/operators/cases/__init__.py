@@ -12,6 +12,7 @@ from tests.operators.cases import (
     csr,
     edge_attention,
     fps,
+    kernels,
     neighbours,
     norm,
     scatter,
@@ -43,6 +44,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     edge_attention,
     neighbours,
     clusters,
+    kernels,
 )
 
 

@@ -12,6 +12,7 @@ from tests.operators.oracles import (
     csr,
     edge_attention,
     fps,
+    kernels,
     neighbours,
     norm,
     scatter,
@@ -28,6 +29,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     edge_attention,
     neighbours,
     clusters,
+    kernels,
 )
 
 
