@@ -13,13 +13,8 @@ if __name__ != "geocompile.custom_ops":
 
 if TYPE_CHECKING:
     from geocompile.custom_ops.operators import (
-        additive_attention,
-        additive_coefficients,
         batch_ptr,
-        cosine_attention,
         csr_from_coo,
-        dot_attention,
-        dot_coefficients,
         gat_aggregate,
         gat_coefficients,
         gather_kernel_reduce,
@@ -28,7 +23,13 @@ if TYPE_CHECKING:
         segment_reduce,
         segment_softmax,
     )
+    from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
     from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
+    from geocompile.custom_ops.operators.dot_attention import (
+        cosine_attention,
+        dot_attention,
+        dot_coefficients,
+    )
     from geocompile.custom_ops.operators.fps import fps
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
     from geocompile.custom_ops.operators.graclus import graclus

@@ -17,7 +17,7 @@ def through_softmax(alpha: Tensor, grad: Tensor, rowptr: Tensor, row_of_edge: Te
     """The gradient of the scores from that of their softmax over each row, both ``[num_edges, heads]``."""
     weighted = alpha * grad
     sums = _ops.segment_reduce(weighted, rowptr, None, "sum")
-    return weighted - alpha * sums.index_select(0, row_of_edge)
+    return weighted - alpha * sums.index_select(0, row_of_edge)  # type: ignore[no-any-return]
 
 
 class _Scores:
