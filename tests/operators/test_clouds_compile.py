@@ -7,23 +7,24 @@ import torch
 from torch import Tensor, nn
 
 import geocompile
-from geocompile.custom_ops import fps
+from geocompile.custom_ops import fps, radius, scatter
 from geocompile.layers import global_max_pool
 
 
 class SetAbstraction(nn.Module):
-    """Half of the points, then a quarter of those, each with features, and the largest features of a cloud."""
+    """Half of the points, each with the largest features of those around it, and the largest of all of a cloud."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lift, self.read = nn.Linear(3, 8), nn.Linear(11, 4)
 
     def forward(self, pos: Tensor, batch: Tensor) -> Tensor:
-        first = fps(pos, batch, 0.5, random_start=False)
-        pos, batch = pos[first], batch[first]
-        x = self.lift(pos).relu()
-        second = fps(pos, batch, 0.25, random_start=False)
-        out: Tensor = global_max_pool(self.read(torch.cat([x, pos], 1))[second], batch[second])
+        taken = fps(pos, batch, 0.5, random_start=False)
+        centre, graph = pos[taken], batch[taken]
+        to, of = radius(pos, centre, 0.8, batch, graph, max_num_neighbors=16)
+        message = self.lift(pos[of] - centre[to]).relu()
+        x = scatter(message, to, 0, taken.size(0), "max")
+        out: Tensor = global_max_pool(self.read(torch.cat([x, centre], 1)), graph)
         return out
 
 
