@@ -30,8 +30,9 @@ SECTIONS = (
     "neighbours_growth",
     "clusters",
     "clusters_growth",
+    "kernels",
 )
-PEERS = ("torch_scatter", "torch_sparse", "torch_cluster")
+PEERS = ("torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv")
 THREADS = 2
 END = "\n\nWritten by `python -m benchmarks.kernels --write`.\n"
 OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"
