@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     )
     from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
     from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
+    from geocompile.custom_ops.operators.dense_batch import (
+        from_dense,
+        from_dense_batch,
+        slots,
+        to_dense,
+        to_dense_batch,
+    )
     from geocompile.custom_ops.operators.dot_attention import (
         cosine_attention,
         dot_attention,
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     from geocompile.custom_ops.operators.graclus import graclus
     from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
+    from geocompile.custom_ops.operators.selection import filter_edges, graph_ptr, topk
+    from geocompile.custom_ops.operators.spline_basis import gaussian_weights, spline_basis
     from geocompile.custom_ops.operators.voxels import grid_cluster, voxel_grid
 
 __all__ = [
@@ -47,14 +56,19 @@ __all__ = [
     "csr_from_coo",
     "dot_attention",
     "dot_coefficients",
+    "filter_edges",
     "fps",
+    "from_dense",
+    "from_dense_batch",
     "gat_aggregate",
     "gat_coefficients",
     "gather_kernel_reduce",
     "gather_segment_reduce",
     "gather_sparse_kernel_reduce",
+    "gaussian_weights",
     "gcn_norm",
     "graclus",
+    "graph_ptr",
     "grid_cluster",
     "knn",
     "knn_graph",
@@ -65,6 +79,11 @@ __all__ = [
     "scatter_arg",
     "segment_reduce",
     "segment_softmax",
+    "slots",
+    "spline_basis",
+    "to_dense",
+    "to_dense_batch",
+    "topk",
     "voxel_grid",
 ]
 

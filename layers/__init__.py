@@ -4,7 +4,12 @@ from geocompile.layers.coarsening import avg_pool, avg_pool_x, max_pool, max_poo
 from geocompile.layers.gat_conv import GATConv
 from geocompile.layers.gcn_conv import GCNConv
 from geocompile.layers.gin_conv import GINConv
-from geocompile.layers.global_pool import global_add_pool, global_max_pool, global_mean_pool
+from geocompile.layers.global_pool import (
+    global_add_pool,
+    global_max_pool,
+    global_mean_pool,
+    global_sort_pool,
+)
 from geocompile.layers.graph_conv import GraphConv
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.sage_conv import SAGEConv
@@ -22,6 +27,7 @@ __all__ = [
     "global_add_pool",
     "global_max_pool",
     "global_mean_pool",
+    "global_sort_pool",
     "max_pool",
     "max_pool_x",
     "softmax",

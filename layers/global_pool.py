@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import batch_ptr, csr_from_coo, segment_reduce
+from geocompile.custom_ops import batch_ptr, csr_from_coo, graph_ptr, segment_reduce, to_dense
 from geocompile.layers.propagation import nodes_back, nodes_first
 
 
@@ -56,6 +56,49 @@ def global_max_pool(x: Tensor, batch: Tensor | None, size: int | None = None) ->
             [4.]])
     """
     return _pool("global_max_pool", x, batch, size, "max")
+
+
+def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: bool = True) -> Tensor:
+    r"""The k nodes of each graph that have the largest last channel, in descending order, side by side.
+
+    Equal nodes stay in their order; a graph of less than k nodes is filled up with 0. Source: Zhang et al., "An
+    End-to-End Deep Learning Architecture for Graph Classification" (2018).
+
+    Args:
+        x: node features ``[num_nodes, channels]``.
+        batch: the graph of each node, int64 or int32 ``[num_nodes]``, sorted; None: all nodes are one graph.
+        k: number of nodes that each graph gets.
+        sort_channels: sort the channels of each node, ascending, before the nodes (as PyG 1.2.0; 2.8.1 does not).
+
+    Returns:
+        ``[num_graphs, k * channels]``.
+
+    Raises:
+        TypeError: ``batch`` is not an integer tensor.
+        ValueError: ``x`` is not a matrix, ``batch`` does not have one value per node or is not sorted, ``k`` is less
+            than 1.
+        IndexError: a value of ``batch`` is negative.
+
+    >>> global_sort_pool(torch.tensor([[1.0], [3.0], [4.0]]), torch.tensor([0, 0, 1]), k=2)
+    tensor([[3., 1.],
+            [4., 0.]])
+    """
+    if not isinstance(x, Tensor) or x.dim() != 2 or x.size(1) < 1:
+        raise ValueError("geocompile.global_sort_pool: x must be a tensor of shape [num_nodes, channels]")
+    if k < 1:
+        raise ValueError(f"geocompile.global_sort_pool: k must be at least 1, got {k}")
+    if batch is None:
+        batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
+        ptr = torch.arange(2, device=x.device) * x.size(0)
+    else:
+        _check_batch("global_sort_pool", batch, x)
+        ptr = graph_ptr(batch)
+    if sort_channels:
+        x = x.sort(dim=1)[0]
+    best = torch.ops.geocompile.topk(x[:, -1], ptr, float(k))
+    kept = graph_ptr(batch.index_select(0, best), ptr[1:])
+    dense = to_dense(x.index_select(0, best), kept, torch.arange(k, device=x.device))
+    return dense.flatten(1)
 
 
 def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: str) -> Tensor:

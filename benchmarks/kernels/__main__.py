@@ -19,6 +19,8 @@ SECTIONS = (
     "softmax",
     "attention",
     "edge_attention",
+    "selection",
+    "splines",
     "backward",
     "engine",
     "growth",

@@ -58,6 +58,12 @@ class Checker {
     require(t.size(0) >= 1, "'", t.name, "' must have at least one element (number of rows + 1), got shape [0]");
   }
 
+  // Where each graph of a batch begins.
+  void ptr(const TensorInfo& t) const {
+    index_vector(t);
+    require(t.size(0) >= 1, "'", t.name, "' must have at least one element (number of graphs + 1), got shape [0]");
+  }
+
   static std::string shape_of(const TensorInfo& t) {
     std::ostringstream text;
     text << "[";

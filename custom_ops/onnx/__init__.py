@@ -19,6 +19,7 @@ from geocompile.custom_ops.onnx import (
     additive_attention,
     coalesce,
     csr_from_coo,
+    dense_batch,
     dot_attention,
     fps,
     gat,
@@ -30,7 +31,9 @@ from geocompile.custom_ops.onnx import (
     neighbours,
     scatter,
     segment_reduce,
+    selection,
     softmax,
+    spline_basis,
 )
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION, OnnxOperator
 
@@ -59,6 +62,7 @@ OPERATORS: dict[str, OnnxOperator] = {
         neighbours,
         *(graclus, grid_cluster, coalesce),
         kernels,
+        *(selection, dense_batch, spline_basis),
     )
     for operator in family.OPERATORS
 }

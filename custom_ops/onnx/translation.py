@@ -25,6 +25,7 @@ from geocompile.custom_ops.onnx import neighbours as neighbours_variants
 from geocompile.custom_ops.onnx import scatter as scatter_variants
 from geocompile.custom_ops.onnx import segment_reduce as segment_variants
 from geocompile.custom_ops.onnx import softmax as softmax_variants
+from geocompile.custom_ops.onnx import spline_basis as spline_variants
 from geocompile.custom_ops.onnx.operator import DOMAIN, OPSET, VERSION
 
 _geocompile = onnxscript.values.Opset(DOMAIN, VERSION)
@@ -59,6 +60,14 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.consecutive.default: _consecutive,
         ops.gather_kernel_reduce.default: _gather_kernel_reduce,
         ops.gather_sparse_kernel_reduce.default: _gather_sparse_kernel_reduce,
+        ops.graph_ptr.default: _graph_ptr,
+        ops.topk.default: _topk,
+        ops.filter_edges.default: _filter_edges,
+        ops.slots.default: _slots,
+        ops.to_dense.default: _to_dense,
+        ops.from_dense.default: _from_dense,
+        ops.spline_basis.default: _spline_basis,
+        ops.gaussian_weights.default: _gaussian_weights,
     }
 
 
@@ -120,12 +129,16 @@ def _scatter_arg(
 
 def _float_dim(name: str, src: Any, dim: int) -> int:
     """`dim` counted from the front, for values that the operators in ONNX take."""
-    if src.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64):
-        raise ValueError(
-            f"geocompile.{name}: in ONNX 'src' must be a float tensor, got {src.dtype}; convert it with .double(), "
-            "which holds integers up to 2^53 exactly, and the result back"
-        )
+    _require_float(name, "src", src)
     return dim % len(src.shape)
+
+
+def _require_float(name: str, argument: str, values: Any) -> None:
+    if values.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64):
+        raise ValueError(
+            f"geocompile.{name}: in ONNX '{argument}' must be a float tensor, got {values.dtype}; convert it with "
+            ".double(), which holds integers up to 2^53 exactly, and the result back"
+        )
 
 
 def _segment_softmax(src: TensorType, rowptr: TensorType, perm: TensorType | None = None) -> Any:
@@ -336,6 +349,48 @@ def _gather_sparse_kernel_reduce(
 ) -> Any:
     op_type = kernel_variants.sparse_op_type_of(reduce, weight is not None)
     return getattr(_geocompile, op_type)(*_given(x, rowptr, col, weight, kernel, like))
+
+
+def _graph_ptr(batch: TensorType, like: TensorType | None = None) -> Any:
+    return _geocompile.GraphPtr(batch) if like is None else _geocompile.GraphPtrLike(batch, like)
+
+
+def _topk(score: TensorType, ptr: TensorType, ratio: float) -> Any:
+    if int(ctypes.c_float(ratio).value) != int(ratio):
+        raise ValueError(
+            f"geocompile.topk: an ONNX attribute is a float32, which cannot hold the ratio {ratio}"
+        )
+    return _geocompile.GraphTopK(score, ptr, ratio=float(ratio))
+
+
+def _filter_edges(edge_index: TensorType, perm: TensorType, like: TensorType) -> Any:
+    return _geocompile.FilterEdges(edge_index, perm, like)
+
+
+def _slots(ptr: TensorType, like: TensorType) -> Any:
+    return _geocompile.Slots(ptr, like)
+
+
+def _to_dense(x: TensorType, ptr: TensorType, slots: TensorType, fill_value: float = 0.0) -> Any:
+    _require_float("to_dense", "x", x)
+    _require_exact("to_dense: fill_value", fill_value, x)
+    return _geocompile.ToDense(x, ptr, slots, fill_value=float(fill_value))
+
+
+def _from_dense(dense: TensorType, ptr: TensorType, like: TensorType) -> Any:
+    _require_float("from_dense", "dense", dense)
+    return _geocompile.FromDense(dense, ptr, like)
+
+
+def _spline_basis(
+    pseudo: TensorType, kernel_size: TensorType, is_open_spline: TensorType, degree: int = 1
+) -> Any:
+    operator = getattr(_geocompile, spline_variants.op_type_of(degree))
+    return operator(pseudo, kernel_size, is_open_spline)
+
+
+def _gaussian_weights(pseudo: TensorType, mu: TensorType, sigma: TensorType) -> Any:
+    return _geocompile.GaussianWeights(pseudo, mu, sigma)
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

@@ -27,6 +27,7 @@ from geocompile.custom_ops.onnx import (
     scatter,
     segment_reduce,
     softmax,
+    spline_basis,
 )
 from tests.operators.cases import Case
 
@@ -73,6 +74,14 @@ def call_of(case: Case) -> Call:
         "consecutive": lambda: "Consecutive",
         "fps": lambda: fps.op_type_of(given["batch"], given["start"]),
         "scatter_arg": lambda: scatter.op_type_of(reduce, with_arg=True),
+        "graph_ptr": lambda: "GraphPtrLike" if given["like"] else "GraphPtr",
+        "topk": lambda: "GraphTopK",
+        "filter_edges": lambda: "FilterEdges",
+        "slots": lambda: "Slots",
+        "to_dense": lambda: "ToDense",
+        "from_dense": lambda: "FromDense",
+        "spline_basis": lambda: spline_basis.op_type_of(arguments.pop("degree")),
+        "gaussian_weights": lambda: "GaussianWeights",
     }[case.operator]()
     return Call(op_type, [a for a in arguments.values() if a is not None], attributes)
 

@@ -67,7 +67,8 @@ REFUSED_AT_LOAD = {
     "integer-weight",
     "narrow-start",
 }
-NO_SUCH_OP_TYPE = {"unknown-reduction"}
+REFUSED_AT_LOAD |= {"int32-perm", "int32-kernel-size"}
+NO_SUCH_OP_TYPE = {"unknown-degree", "unknown-reduction"}
 POINTS_OUTSIDE = [case for case in (*refused(), *negative()) if case.error and case.error[0] is IndexError]
 CASES = [case for case in (*refused(), *negative()) if case.name not in NO_SUCH_OP_TYPE]
 

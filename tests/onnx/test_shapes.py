@@ -17,6 +17,10 @@ ONE_OF_EACH = {call_of(case).op_type: call_of(case) for case in cases() if "heav
 DATA_DEPENDENT = {"BatchPtr", "Coalesce", "Consecutive"} | {
     t for t in operators.OP_TYPES if t.startswith(("Fps", "Knn", "Radius"))
 }
+# The number of graphs, of nodes or of edges is read from the values.
+DATA_DEPENDENT |= {"GraphPtr", "GraphTopK", "FilterEdges", "Slots"}
+# The number of terms of a spline is a power of its number of dimensions.
+DATA_DEPENDENT |= {"SplineBasisLinear", "SplineBasisQuadratic", "SplineBasisCubic"}
 
 
 def inferred_by_onnx(model: onnx.ModelProto) -> list[tuple[int, list[str | int | None]]]:

@@ -91,7 +91,7 @@ def trainable(case: Case) -> list[int]:
     """Where the arguments stand that have a gradient; none of gcn_norm without weights, which is a constant."""
     names = (
         *("x", "src", "weight", "self_weight", "a", "b", "source", "target", "edge", "self_edge"),
-        *("query", "key", "value", "edge_query", "att", "edge_weight"),
+        *("query", "key", "value", "edge_query", "att", "edge_weight", "dense", "pseudo", "mu", "sigma"),
     )
     differentiable = OPERATORS[case.operator].differentiable
     return [

@@ -17,6 +17,7 @@ from geocompile.custom_ops import (
     segment_reduce,
     segment_softmax,
 )
+from geocompile.custom_ops import spline_basis as basis_of_splines
 from geocompile.custom_ops.operators import coalesce as coalesced
 from geocompile.custom_ops.operators import fps as sampled
 from geocompile.custom_ops.operators import graclus
@@ -173,6 +174,16 @@ def spline_weighting(x: Tensor, weight: Tensor, basis: Tensor, weight_index: Ten
     edges = torch.arange(x.size(0) + 1)
     sums = gather_sparse_kernel_reduce(x, edges, edges[:-1], basis, weight_index, weight)
     return {"out": sums.flatten(1) @ weight.flatten(0, 1)}
+
+
+def spline_basis(pseudo: Tensor, kernel_size: Tensor, is_open_spline: Tensor, degree: int) -> Outputs:
+    return dict(
+        zip(
+            ("out", "weight_index"),
+            basis_of_splines(pseudo, kernel_size, is_open_spline, degree),
+            strict=True,
+        )
+    )
 
 
 def _rows(src: Tensor, index: Tensor, dim: int, num_rows: int, reduce: str) -> Tensor:

@@ -39,6 +39,7 @@ std::vector<OpType> consecutive_types();
 std::vector<OpType> csr_from_coo_types();
 std::vector<OpType> dot_attention_types();
 std::vector<OpType> fps_types();
+std::vector<OpType> dense_batch_types();
 std::vector<OpType> gat_types();
 std::vector<OpType> gather_kernel_reduce_types();
 std::vector<OpType> gather_segment_reduce_types();
@@ -49,6 +50,8 @@ std::vector<OpType> neighbours_types();
 std::vector<OpType> scatter_types();
 std::vector<OpType> segment_reduce_types();
 std::vector<OpType> segment_softmax_types();
+std::vector<OpType> selection_types();
+std::vector<OpType> spline_basis_types();
 
 // Those of all families.
 std::vector<OpType> op_types();

@@ -11,6 +11,7 @@ std::vector<OpType> op_types() {
            csr_from_coo_types,
            dot_attention_types,
            fps_types,
+           dense_batch_types,
            gat_types,
            gather_kernel_reduce_types,
            gather_segment_reduce_types,
@@ -21,6 +22,8 @@ std::vector<OpType> op_types() {
            scatter_types,
            segment_reduce_types,
            segment_softmax_types,
+           selection_types,
+           spline_basis_types,
        })
     for (OpType& type : family()) types.push_back(std::move(type));
   return types;

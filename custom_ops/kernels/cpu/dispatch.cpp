@@ -3,6 +3,7 @@
 #include "../gat.h"
 #include "../gather_kernel_reduce.h"
 #include "../gather_segment_reduce.h"
+#include "../gaussian_weights.h"
 #include "../segment_softmax.h"
 #include "fps_cloud.h"
 #include "neighbour_search.h"
@@ -50,7 +51,10 @@
   DO(void, gat_aggregate, (const GatAggregate& args, void* workspace, const Parallel& parallel),                    \
      (args, workspace, parallel))                                                                                   \
   DO(void, search_neighbours, (const NeighbourSearch& search, int64_t begin, int64_t end, void* scratch),           \
-     (search, begin, end, scratch))
+     (search, begin, end, scratch))                                                                                 \
+  DO(size_t, gaussian_weights_workspace, (const GaussianWeights& args, int64_t threads), (args, threads))           \
+  DO(void, gaussian_weights, (const GaussianWeights& args, void* workspace, const Parallel& parallel),              \
+     (args, workspace, parallel))
 
 #define GEOCOMPILE_FIELD(result, name, parameters, arguments) result(*name) parameters;
 #define GEOCOMPILE_DECLARE(result, name, parameters, arguments) result name parameters;

@@ -17,6 +17,8 @@ from tests.operators.cases import (
     norm,
     scatter,
     segment,
+    selection,
+    spline_basis,
 )
 from tests.operators.cases.case import HALVES, REDUCTIONS, Case, in_halves, values
 from tests.operators.cases.graphs import Graph, graphs, heavy_graph
@@ -45,6 +47,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     neighbours,
     clusters,
     kernels,
+    selection,
+    spline_basis,
 )
 
 

@@ -17,6 +17,8 @@ from tests.operators.oracles import (
     norm,
     scatter,
     segment,
+    selection,
+    spline_basis,
 )
 
 FAMILIES: tuple[ModuleType, ...] = (
@@ -30,6 +32,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     neighbours,
     clusters,
     kernels,
+    selection,
+    spline_basis,
 )
 
 

@@ -1,0 +1,49 @@
+#include "checker.h"
+#include "dense_batch.h"
+
+namespace geocompile {
+namespace {
+
+constexpr double kAddressSpace = 1ull << 47;  // bytes; sizes are multiplied without overflow below it
+
+void check_elements(const Checker& check, const TensorInfo& t) {
+  check.require(is_value(t.dtype) || is_index(t.dtype), "'", t.name,
+                "' must be float32, float64, float16, bfloat16, int32 or int64, got ", name_of(t.dtype));
+}
+
+}  // namespace
+
+DenseBatch check_to_dense(const TensorInfo& x, const TensorInfo& ptr, const TensorInfo& slots, double fill) {
+  const Checker check("to_dense");
+  check_elements(check, x);
+  check.require(x.rank >= 1, "'x' must have at least one dimension, got a scalar");
+  check.ptr(ptr);
+  check.require(slots.rank >= 1, "'slots' must have at least one dimension: its first one is the slots of a graph");
+  const int64_t num_graphs = ptr.size(0) - 1, channels = x.row_size();
+  const double bytes = static_cast<double>(num_graphs) * slots.size(0) * channels * size_of(x.dtype);
+  check.require(bytes < kAddressSpace, "a result of ", num_graphs, " graphs with ", slots.size(0), " slots for 'x' of ",
+                "shape ", Checker::shape_of(x), " cannot fit into memory");
+  return {"to_dense", x.dtype, ptr.dtype, x.size(0), num_graphs, slots.size(0),
+          channels,   fill,    nullptr,   nullptr,   nullptr};
+}
+
+DenseBatch check_from_dense(const TensorInfo& dense, const TensorInfo& ptr, const TensorInfo& like) {
+  const Checker check("from_dense");
+  check_elements(check, dense);
+  check.ptr(ptr);
+  check.require(dense.rank >= 2 && dense.size(0) == ptr.size(0) - 1, "'dense' must have shape [", ptr.size(0) - 1,
+                ", slots, ...] (one row for each graph of 'ptr'), got ", Checker::shape_of(dense));
+  check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of nodes");
+  int64_t channels = 1;
+  for (int64_t d = 2; d < dense.rank; ++d) channels *= dense.size(d);
+  return {"from_dense", dense.dtype, ptr.dtype, like.size(0), dense.size(0), dense.size(1),
+          channels,     0.0,         nullptr,   nullptr,      nullptr};
+}
+
+void check_slots(const TensorInfo& ptr, const TensorInfo& like) {
+  const Checker check("slots");
+  check.ptr(ptr);
+  check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of nodes");
+}
+
+}  // namespace geocompile
