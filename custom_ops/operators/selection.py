@@ -64,7 +64,8 @@ def topk(
     if min_score is not None:
         highest = torch.ops.geocompile.segment_reduce(x, ptr, None, "max")
         highest_of_node = highest.expand(x.size(0)) if batch is None else highest.index_select(0, batch)
-        return (x > (highest_of_node - tol).clamp(max=min_score)).nonzero().view(-1)
+        kept: Tensor = x > (highest_of_node - tol).clamp(max=min_score)
+        return kept.nonzero().view(-1)
     if ratio is None:
         raise ValueError("geocompile.topk: give 'ratio' or 'min_score'")
     return torch.ops.geocompile.topk(x, ptr, float(ratio))  # type: ignore[no-any-return]
