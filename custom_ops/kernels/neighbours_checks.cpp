@@ -7,6 +7,8 @@
 namespace geocompile {
 namespace {
 
+constexpr int64_t kMostDims = int64_t{1} << 24;  // of scratch memory a multiple of it is asked for
+
 int64_t dims_of(const TensorInfo& points) { return points.rank == 1 ? 1 : points.size(1); }
 
 void check_points(const Checker& check, const TensorInfo& points) {
@@ -15,6 +17,8 @@ void check_points(const Checker& check, const TensorInfo& points) {
                 Checker::shape_of(points));
   check.require(points.size(0) < std::numeric_limits<int32_t>::max(), "'", points.name, "' has ", points.size(0),
                 " points, more than 2^31 - 2");
+  check.require(dims_of(points) <= kMostDims, "'", points.name, "' has ", dims_of(points), " dimensions, the most are ",
+                kMostDims);
 }
 
 void check_batch(const Checker& check, const TensorInfo& batch, const TensorInfo& points) {

@@ -46,7 +46,8 @@ def fps(
     if start is None and random_start:
         if not is_scripting():
             _refuse_to_draw_while_exporting()
-        start = _random_places(src, batch)
+        if _can_draw(src, batch):
+            start = _random_places(src, batch)
     return torch.ops.geocompile.fps(src, ratio, batch, start)  # type: ignore[no-any-return]
 
 
@@ -58,10 +59,22 @@ def _refuse_to_draw_while_exporting() -> None:
         )
 
 
+def _can_draw(src: Tensor, batch: Tensor | None) -> bool:
+    """Whether there are graphs to draw a place in; the operator refuses what is none."""
+    if src.dim() != 2 or src.size(0) == 0:
+        return False
+    if batch is None:
+        return True
+    is_integer = batch.dtype == torch.int64 or batch.dtype == torch.int32
+    if not is_integer or batch.dim() != 1 or batch.size(0) != src.size(0):
+        return False
+    return bool(batch.min() >= 0) and bool(batch.max() < 2147483647)
+
+
 def _random_places(src: Tensor, batch: Tensor | None) -> Tensor:
     """A place within each graph."""
-    if batch is None or src.size(0) == 0:
-        return torch.randint(max(src.size(0), 1), [1], device=src.device)
+    if batch is None:
+        return torch.randint(src.size(0), [1], device=src.device)
     counts = torch.bincount(batch)
     places = (torch.rand(counts.size(0), dtype=torch.float64, device=src.device) * counts).long()
     return torch.minimum(places, (counts - 1).clamp(min=0))

@@ -80,6 +80,16 @@ def test_a_random_start_is_drawn_in_each_graph_by_torchs_generator() -> None:
     )
 
 
+@pytest.mark.parametrize("batch", [[-1, 0, 0], [0, 0, 2**40], [0.0, 0.0, 1.0], [1, 0, 0], [0, 0]])
+def test_what_is_refused_with_a_fixed_start_is_refused_alike_with_a_drawn_one(batch: list[float]) -> None:
+    errors = []
+    for random_start in (False, True):
+        with pytest.raises((ValueError, IndexError)) as caught:
+            fps(torch.rand(3, 2), torch.tensor(batch), random_start=random_start)
+        errors.append((caught.type, str(caught.value)))
+    assert errors[0] == errors[1]
+
+
 def test_a_start_replaces_the_draw() -> None:
     x, batch = torch.randn(30, 2), torch.tensor([0] * 10 + [1] * 20)
     for start in ([9, 0], [3, 19], [0, 7, 5]):  # a graph behind the last needs no points

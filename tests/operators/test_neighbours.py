@@ -125,6 +125,21 @@ def test_the_bits_do_not_depend_on_threads_or_on_the_batch() -> None:
     assert torch.equal(torch.cat(each, 1), found[0][0])
 
 
+@pytest.mark.parametrize("count", [3, 300])
+def test_a_part_of_the_points_as_queries_does_not_hide_what_is_not_finite_in_the_rest(count: int) -> None:
+    """Both begin at one address."""
+    points = torch.rand(400, 3)
+    points[350] = torch.nan
+    for search in (
+        lambda: knn(points, points[:count], 2),
+        lambda: knn(points[:count], points, 2),
+        lambda: radius(points[:count], points, 0.1),
+        lambda: nearest(points, points[:count]),
+    ):
+        with pytest.raises(ValueError, match=r"coordinates must be finite, '[xy]'\[350, 0\] is nan"):
+            search()
+
+
 def test_a_graph_has_neighbours_as_sources_unless_it_flows_the_other_way() -> None:
     x = torch.tensor([[0.0], [1.0], [3.0]])
     assert knn_graph(x, 1).tolist() == [[1, 0, 1], [0, 1, 2]]

@@ -93,6 +93,12 @@ void* Call::output(size_t index, const std::vector<int64_t>& sizes) const {
   return data;
 }
 
+// Attributes are kept as doubles: the largest numbers are rounded, and must not be rounded out of range.
+int64_t Call::integer(size_t index) const {
+  constexpr double kLargest = 9223372036854774784.0;  // the last double before 2^63
+  return static_cast<int64_t>(std::clamp(attribute(index), -kLargest, kLargest));
+}
+
 // The C API does not tell how many threads a session has, so the machine's cores stand for them, up to a bound: the
 // number sizes work and scratch memory, and a session of one thread on a large machine should not pay for 64. Results
 // do not depend on it.

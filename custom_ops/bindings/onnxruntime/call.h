@@ -66,6 +66,7 @@ class Call {
   std::optional<Input> input_if(bool present, size_t index) const;
   void* output(size_t index, const std::vector<int64_t>& sizes) const;
   double attribute(size_t index) const { return kernel_.attributes[index]; }
+  int64_t integer(size_t index) const;  // of an attribute
   Workspace workspace(size_t bytes) const { return Workspace(kernel_, bytes); }
   Parallel parallel() const;
 

@@ -40,7 +40,7 @@ void write_edges(const Call& call, const Neighbours& args, bool neighbours_first
 
 void knn(const Call& call, bool cosine, bool batched) {
   const Inputs in(call, batched);
-  const auto k = static_cast<int64_t>(call.attribute(0));
+  const auto k = call.integer(0);
   const Neighbours args = check_knn(in.info(), k, cosine, call.attribute(1) != 0);
   write_edges(call, in.with_data(args, true), call.attribute(2) != 0);
 }
@@ -55,7 +55,7 @@ double radius_of(const Input& r) {
 void radius(const Call& call, bool batched) {
   const Inputs in(call, batched);
   const double r = radius_of(call.input(batched ? 4 : 2));
-  const Neighbours args = check_radius(in.info(), r, static_cast<int64_t>(call.attribute(0)), call.attribute(1) != 0);
+  const Neighbours args = check_radius(in.info(), r, call.integer(0), call.attribute(1) != 0);
   write_edges(call, in.with_data(args, true), call.attribute(2) != 0);
 }
 

@@ -16,7 +16,7 @@ constexpr std::pair<const char*, Reduce> kReduces[] = {{"Sum", Reduce::kSum},
 
 void scatter(const Call& call, Reduce reduce, bool with_arg) {
   const Input src = call.input(0), index = call.input(1), like = call.input(2);
-  const int64_t dim = static_cast<int64_t>(call.attribute(0));
+  const int64_t dim = call.integer(0);
   Scatter args = with_arg ? check_scatter_arg(reduce, src.info(), index.info(), like.info(), dim)
                           : check_scatter("scatter", reduce, src.info(), index.info(), like.info(), dim);
   std::vector<int64_t> sizes = src.sizes();

@@ -88,12 +88,32 @@ void check_batch(const Neighbours& args, const char* points, const void* values,
   }
 }
 
+// One array is the other, and not only where it begins.
+bool are_same(const Neighbours& args, const void* points, const void* queries) {
+  return points == queries && args.num_points == args.num_queries;
+}
+
+// Query i is point i, so that their graphs are the same.
+void check_same_batches(const Neighbours& args) {
+  const Indices of_points(args.batch, args.batch_of_points), of_queries(args.batch, args.batch_of_queries);
+  for (int64_t i = 0; i < args.num_points; ++i) {
+    if (of_points[i] == of_queries[i]) continue;
+    std::ostringstream message;
+    message << "geocompile." << args.op << ": 'skip_self' needs the same 'batch_" << args.points_name << "' and 'batch_"
+            << args.queries_name << "', they differ at [" << i << "]: " << of_points[i] << " and " << of_queries[i];
+    throw std::invalid_argument(message.str());
+  }
+}
+
 void check_values(const Neighbours& args, const Parallel& parallel) {
   check_finite(args, args.points_name, args.points, args.num_points, parallel);
-  if (args.queries != args.points) check_finite(args, args.queries_name, args.queries, args.num_queries, parallel);
+  if (!are_same(args, args.points, args.queries))
+    check_finite(args, args.queries_name, args.queries, args.num_queries, parallel);
   if (!args.batch_of_points) return;
   check_batch(args, args.points_name, args.batch_of_points, args.num_points);
+  if (are_same(args, args.batch_of_points, args.batch_of_queries)) return;
   check_batch(args, args.queries_name, args.batch_of_queries, args.num_queries);
+  if (args.skip_self) check_same_batches(args);
 }
 
 // --- memory ----------------------------------------------------------------------------------------------------------
@@ -314,8 +334,8 @@ void build_trees(const Neighbours& args, const Memory& memory, const Parallel& p
 // Near queries one after the other find the same boxes and points in the caches.
 void order_queries(const Neighbours& args, const Memory& memory, const Parallel& parallel) {
   const int64_t trees = memory.plan->num_trees;
-  const bool same = args.queries == args.points && args.batch_of_queries == args.batch_of_points &&
-                    args.num_queries == args.num_points;
+  const bool same =
+      are_same(args, args.points, args.queries) && are_same(args, args.batch_of_points, args.batch_of_queries);
   for (int64_t t = 0; t < trees && !same; ++t) {
     const Cloud& cloud = memory.clouds[memory.trees[t].cloud];
     const int64_t end = cloud.first_query + cloud.num_queries;

@@ -142,6 +142,12 @@ def refused() -> Iterator[Case]:
     yield _with_error(
         _knn("two-clouds", x, y, skip_self=True), ValueError, "'skip_self' needs the same points"
     )
+    unlike = {"batch_x": np.repeat([0, 1], [15, 15]), "batch_y": np.repeat([0, 1], [14, 16])}
+    yield _with_error(
+        _knn("self-in-two-graphs", x, x, **unlike, skip_self=True),
+        ValueError,
+        "'skip_self' needs the same 'batch_x' and 'batch_y', they differ at [14]: 0 and 1",
+    )
     yield _with_error(
         _radius("negative-radius", x, y, r=-1.0), ValueError, "'r' must be a number and not negative"
     )
