@@ -1,4 +1,4 @@
-"""Which of our operators answer each of the peers' functions, and which functions wait for one."""
+"""Which of our operators answer each of the peers' functions."""
 
 from tests.peers import ours
 from tests.peers.case import Case
@@ -38,7 +38,3 @@ ROUTES: dict[str, tuple[Route, ...]] = {
     "graclus_cluster": (Route("graclus", ours.graclus_cluster),),
     "spline_basis": (Route("spline_basis", ours.spline_basis),),
 }
-
-# Functions that no operator of ours answers yet, with what its name will hold; the stored answers are ready. A test
-# fails as soon as such an operator is registered: its line then becomes a route.
-WAITING: dict[str, tuple[str, ...]] = {}

@@ -5,18 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geocompile.custom_ops.registry import OPERATORS
 from tests.peers.answers import FOLDER, provenance, stored
 from tests.peers.case import Case
 from tests.peers.cases import cases
 from tests.peers.compare import assert_same
-from tests.peers.coverage import ROUTES, WAITING
+from tests.peers.coverage import ROUTES
 from tests.peers.ours import Route
 from tests.peers.tensors import answer
 
 
 def _answerable() -> list[tuple[Case, Route]]:
-    return [(case, route) for case in cases() for route in ROUTES.get(case.function, ()) if route.takes(case)]
+    return [(case, route) for case in cases() for route in ROUTES[case.function] if route.takes(case)]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +37,12 @@ def test_a_difference_is_one(case: Case) -> None:
     assert not all(np.array_equal(case.difference.ours[n], theirs[n], equal_nan=True) for n in theirs)
 
 
-def test_every_function_is_answered_in_full_or_waits_for_an_operator() -> None:
-    assert {case.function for case in cases()} == set(ROUTES) | set(WAITING)
-    assert not set(ROUTES) & set(WAITING)
+def test_every_function_is_answered_in_full() -> None:
+    assert {case.function for case in cases()} == set(ROUTES)
     for case in cases():
-        missed = [route.lacks for route in ROUTES.get(case.function, ()) if route.takes(case)]
-        assert case.function in WAITING or (missed and not frozenset.intersection(*missed)), case.key
-
-
-@pytest.mark.parametrize("function", WAITING)
-def test_what_is_waited_for_is_not_there_yet(function: str) -> None:
-    there = [operator for operator in OPERATORS if any(name in operator for name in WAITING[function])]
-    assert not there, f"{there} can answer {function!r}: move it from WAITING to ROUTES in coverage.py"
+        missed = [route.lacks for route in ROUTES[case.function] if route.takes(case)]
+        assert missed, case.key
+        assert not frozenset.intersection(*missed), case.key
 
 
 def test_each_stored_answer_is_to_the_question_that_is_asked() -> None:
