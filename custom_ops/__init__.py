@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from geocompile.custom_ops.operators.fps import fps
     from geocompile.custom_ops.operators.gcn_norm import gcn_norm
     from geocompile.custom_ops.operators.graclus import graclus
+    from geocompile.custom_ops.operators.grouped import grouped_matmul
     from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
     from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
     from geocompile.custom_ops.operators.selection import filter_edges, graph_ptr, topk
@@ -70,6 +71,7 @@ __all__ = [
     "graclus",
     "graph_ptr",
     "grid_cluster",
+    "grouped_matmul",
     "knn",
     "knn_graph",
     "nearest",

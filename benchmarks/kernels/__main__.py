@@ -33,6 +33,7 @@ SECTIONS = (
     "clusters",
     "clusters_growth",
     "kernels",
+    "grouped",
 )
 PEERS = ("torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv")
 THREADS = 2

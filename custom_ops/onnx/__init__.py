@@ -27,6 +27,7 @@ from geocompile.custom_ops.onnx import (
     gcn_norm,
     graclus,
     grid_cluster,
+    grouped_matmul,
     kernels,
     neighbours,
     scatter,
@@ -63,6 +64,7 @@ OPERATORS: dict[str, OnnxOperator] = {
         *(graclus, grid_cluster, coalesce),
         kernels,
         *(selection, dense_batch, spline_basis),
+        grouped_matmul,
     )
     for operator in family.OPERATORS
 }

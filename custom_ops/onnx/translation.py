@@ -68,6 +68,7 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.from_dense.default: _from_dense,
         ops.spline_basis.default: _spline_basis,
         ops.gaussian_weights.default: _gaussian_weights,
+        ops.grouped_matmul.default: _grouped_matmul,
     }
 
 
@@ -391,6 +392,10 @@ def _spline_basis(
 
 def _gaussian_weights(pseudo: TensorType, mu: TensorType, sigma: TensorType) -> Any:
     return _geocompile.GaussianWeights(pseudo, mu, sigma)
+
+
+def _grouped_matmul(x: TensorType, ptr: TensorType, weight: TensorType) -> Any:
+    return _geocompile.GroupedMatMul(x, ptr, weight)
 
 
 def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:

@@ -15,6 +15,7 @@ from geocompile.custom_ops.operators.fps import fps
 from geocompile.custom_ops.operators.gat import gat_aggregate, gat_coefficients
 from geocompile.custom_ops.operators.gcn_norm import gcn_norm
 from geocompile.custom_ops.operators.graclus import graclus
+from geocompile.custom_ops.operators.grouped import grouped_matmul
 from geocompile.custom_ops.operators.kernels import gather_kernel_reduce, gather_sparse_kernel_reduce
 from geocompile.custom_ops.operators.neighbours import knn, knn_graph, nearest, radius, radius_graph
 from geocompile.custom_ops.operators.scatter import scatter, scatter_arg
@@ -48,6 +49,7 @@ __all__ = [
     "graclus",
     "graph_ptr",
     "grid_cluster",
+    "grouped_matmul",
     "knn",
     "knn_graph",
     "nearest",

@@ -82,6 +82,7 @@ def call_of(case: Case) -> Call:
         "from_dense": lambda: "FromDense",
         "spline_basis": lambda: spline_basis.op_type_of(arguments.pop("degree")),
         "gaussian_weights": lambda: "GaussianWeights",
+        "grouped_matmul": lambda: "GroupedMatMul",
     }[case.operator]()
     return Call(op_type, [a for a in arguments.values() if a is not None], attributes)
 

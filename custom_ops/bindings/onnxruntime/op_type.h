@@ -46,6 +46,7 @@ std::vector<OpType> gather_segment_reduce_types();
 std::vector<OpType> gcn_norm_types();
 std::vector<OpType> graclus_types();
 std::vector<OpType> grid_cluster_types();
+std::vector<OpType> grouped_matmul_types();
 std::vector<OpType> neighbours_types();
 std::vector<OpType> scatter_types();
 std::vector<OpType> segment_reduce_types();

@@ -18,6 +18,7 @@ std::vector<OpType> op_types() {
            gcn_norm_types,
            graclus_types,
            grid_cluster_types,
+           grouped_matmul_types,
            neighbours_types,
            scatter_types,
            segment_reduce_types,

@@ -4,6 +4,7 @@
 #include "../gather_kernel_reduce.h"
 #include "../gather_segment_reduce.h"
 #include "../gaussian_weights.h"
+#include "../grouped_matmul.h"
 #include "../segment_softmax.h"
 #include "fps_cloud.h"
 #include "neighbour_search.h"
@@ -54,6 +55,12 @@
      (search, begin, end, scratch))                                                                                 \
   DO(size_t, gaussian_weights_workspace, (const GaussianWeights& args, int64_t threads), (args, threads))           \
   DO(void, gaussian_weights, (const GaussianWeights& args, void* workspace, const Parallel& parallel),              \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, grouped_matmul_workspace, (const GroupedMatmul& args, int64_t threads), (args, threads))               \
+  DO(void, grouped_matmul, (const GroupedMatmul& args, void* workspace, const Parallel& parallel),                  \
+     (args, workspace, parallel))                                                                                   \
+  DO(size_t, grouped_outer_workspace, (const GroupedOuter& args, int64_t threads), (args, threads))                 \
+  DO(void, grouped_outer, (const GroupedOuter& args, void* workspace, const Parallel& parallel),                    \
      (args, workspace, parallel))
 
 #define GEOCOMPILE_FIELD(result, name, parameters, arguments) result(*name) parameters;

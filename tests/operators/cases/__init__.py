@@ -12,6 +12,7 @@ from tests.operators.cases import (
     csr,
     edge_attention,
     fps,
+    grouped,
     kernels,
     neighbours,
     norm,
@@ -49,6 +50,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     kernels,
     selection,
     spline_basis,
+    grouped,
 )
 
 

@@ -12,6 +12,7 @@ from tests.operators.oracles import (
     csr,
     edge_attention,
     fps,
+    grouped,
     kernels,
     neighbours,
     norm,
@@ -34,6 +35,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     kernels,
     selection,
     spline_basis,
+    grouped,
 )
 
 
