@@ -2,14 +2,19 @@
 
 The distances of one query at a time are in memory. A query more than there are goes through the loop, so that it turns
 at least once: what a Loop that never turns gives has no shape that engines agree on.
+
+Which of two neighbours is nearer may hang on the last bit of their distances, so they are rounded as the kernel rounds
+them. CumSum adds one dimension after the other (ReduceSum in any order); a root is taken in float64, since engines have
+a float32 one that is not correctly rounded, and the root of float64 rounded to float32 is.
 """
 
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
 
-# points and queries of one or two dimensions -> points_2 [N, D] and queries_2 [M + 1, D]. `fault` [1] becomes 1 where
-# a body must not give numbers; reading zero[fault] fails then.
+# points and queries of one or two dimensions -> points_2 [N, 1 + D] and queries_2 [M + 1, 1 + D]: a dimension more, of
+# zeros, so that sums have at least one term. `fault` [1] becomes 1 where a body must not give numbers; reading
+# zero[fault] fails then.
 _POINTS = """
     zero = Constant <value = int64[1] {0}> ()
     one = Constant <value = int64[1] {1}> ()
@@ -17,18 +22,20 @@ _POINTS = """
     first_axis = Constant <value = int64[1] {0}> ()
     points_shape_and_one = Concat <axis = 0> (points_shape, one)
     points_shape_2 = Slice (points_shape_and_one, zero, two, first_axis)
-    points_2 = Reshape <allowzero = 1> (points, points_shape_2)
+    given_points = Reshape <allowzero = 1> (points, points_shape_2)
     queries_shape_and_one = Concat <axis = 0> (queries_shape, one)
     queries_shape_2 = Slice (queries_shape_and_one, zero, two, first_axis)
     given_queries = Reshape <allowzero = 1> (queries, queries_shape_2)
     num_points = Slice (points_shape_2, zero, one, first_axis)
     num_queries = Slice (queries_shape_2, zero, one, first_axis)
-    num_dims = Slice (queries_shape_2, one, two, first_axis)
-    row_shape = Concat <axis = 0> (one, num_dims)
     zero_32 = Constant <value_float = 0.0> ()
     zero_value = CastLike (zero_32, points)
-    one_query_more = Expand (zero_value, row_shape)
-    queries_2 = Concat <axis = 0> (given_queries, one_query_more)
+    one_dimension_more = Constant <value = int64[4] {0, 1, 0, 0}> ()
+    one_query_too = Constant <value = int64[4] {0, 1, 1, 0}> ()
+    points_2 = Pad (given_points, one_dimension_more, zero_value)
+    queries_2 = Pad (given_queries, one_query_too, zero_value)
+    dimensions = Constant <value_int = 1> ()
+    last = Constant <value_int = -1> ()
     flat = Constant <value = int64[1] {-1}> ()
     no_points_differ = Sub (points_2, points_2)
     no_queries_differ = Sub (queries_2, queries_2)
@@ -127,8 +134,8 @@ _LOOP = """
 _SQUARED = """
         differences = Sub (near_points, query)
         squares = Mul (differences, differences)
-        dims = Constant <value = int64[1] {1}> ()
-        distances = ReduceSum <keepdims = 0> (squares, dims)
+        sums = CumSum (squares, dimensions)
+        distances = Gather <axis = 1> (sums, last)
 """
 _ALL_CANDIDATES = """
         near = Identity (candidates)
@@ -143,22 +150,29 @@ _LIMIT = """
     radius_value = CastLike (r, points)
     limit = Mul (radius_value, radius_value)
 """
-_NORMS = """
-    last_axis = Constant <value = int64[1] {1}> ()
-    points_squared = Mul (points_2, points_2)
-    point_norms_squared = ReduceSum <keepdims = 0> (points_squared, last_axis)
-    point_norms = Sqrt (point_norms_squared)
+_NORMS = (
+    "".join(
+        f"""
+    {each}_squares = Mul ({each}_2, {each}_2)
+    {each}_sums = CumSum ({each}_squares, dimensions)
+    {each}_squared = Gather <axis = 1> ({each}_sums, last)
+    {each}_squared_64 = Cast <to = 11> ({each}_squared)
+    {each}_norms_64 = Sqrt ({each}_squared_64)
+    {each}_norms = CastLike ({each}_norms_64, points)
+"""
+        for each in ("points", "queries")
+    )
+    + """
     one_32 = Constant <value_float = 1.0> ()
     one_value = CastLike (one_32, points)
 """
+)
 _COSINE = """
         products = Mul (near_points, query)
-        dims = Constant <value = int64[1] {1}> ()
-        product = ReduceSum <keepdims = 0> (products, dims)
-        near_norms = Gather (point_norms, candidates)
-        query_squares = Mul (query, query)
-        query_squared = ReduceSum <keepdims = 0> (query_squares)
-        query_norm = Sqrt (query_squared)
+        sums = CumSum (products, dimensions)
+        product = Gather <axis = 1> (sums, last)
+        near_norms = Gather (points_norms, candidates)
+        query_norm = Gather (queries_norms, i)
         norms = Mul (near_norms, query_norm)
         quotients = Div (product, norms)
         is_no_number = IsNaN (quotients)

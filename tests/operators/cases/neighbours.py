@@ -1,7 +1,8 @@
 """knn, radius and nearest.
 
 Coordinates are multiples of 1/16 below 8, so that every squared distance is exact in every precision, and many are
-equal.
+equal. Those of `_rounded` are multiples of 1/10: many distances are equal but for rounding, which depends on the order
+of the sum.
 """
 
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def cases() -> Iterator[Case]:
         yield _nearest(name, y, x, batch_x=in_points, batch_y=batches["batch_x"])
     yield from _self()
     yield from _many_neighbours()
+    yield from _rounded()
     zero = values((9, 4), np.float64)
     zero[[2, 5]] = 0
     yield _knn("random-cosine", values((30, 6), np.float32), values((7, 6), np.float32, 4), cosine=True)
@@ -97,6 +99,18 @@ def _many_neighbours() -> Iterator[Case]:
     yield _radius("none", x, x[:4], r=0.0)
     yield _radius("on-the-rim", np.arange(9.0)[:, None], np.zeros((1, 1)), r=3.0)
     yield _radius("capped", np.arange(9.0)[:, None], np.full((2, 1), 4.0), r=3.5, max_num_neighbors=4)
+
+
+def _rounded() -> Iterator[Case]:
+    for dims, r in ((3, 0.3), (16, 0.6), (64, 1.2)):
+        for dtype in (np.float32, np.float64):
+            generator = np.random.default_rng(dims)
+            x, y = ((generator.integers(0, 4, (200, dims)) / 10).astype(dtype) for _ in range(2))
+            name = f"tenths-{dims}d-{dtype.__name__}"
+            yield _knn(name, x, y, k=20)
+            yield _knn(f"{name}-cosine", x, y, k=20, cosine=True)
+            yield _radius(name, x, y, r=r, max_num_neighbors=200)
+            yield _nearest(name, x, y)
 
 
 def _heavy() -> Iterator[Case]:

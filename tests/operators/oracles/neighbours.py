@@ -1,6 +1,12 @@
-"""knn, radius and nearest: all distances of one query after the other, sorted by distance and index."""
+"""knn, radius and nearest: all distances of one query after the other, sorted by distance and index.
+
+Distances have the precision of the points (halves: float32) and are summed in the order of dimensions, as promised:
+between points that are equally far but for rounding, that decides.
+"""
 
 import numpy as np
+
+IN_OWN_PRECISION = ("knn", "radius", "nearest")
 
 
 def knn(
@@ -29,7 +35,7 @@ def radius(
     neighbours_first: bool,
 ) -> tuple[np.ndarray, ...]:
     distance = _of_graphs(_squared(x, y), batch_x, batch_y, skip_self)
-    found = _nearest_of(np.where(distance < r * r, distance, np.nan), max_num_neighbors)
+    found = _nearest_of(np.where(distance < distance.dtype.type(r) ** 2, distance, np.nan), max_num_neighbors)
     return (_edges(found, neighbours_first),)
 
 
@@ -42,13 +48,18 @@ def nearest(
 
 def _squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = x.reshape(len(x), -1) if x.ndim == 1 else x, y.reshape(len(y), -1) if y.ndim == 1 else y
-    result: np.ndarray = ((y[:, None, :] - x[None, :, :]) ** 2).sum(axis=2)
-    return result
+    return _sum((y[:, None, :] - x[None, :, :]) ** 2)
 
 
 def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(y, axis=1)[:, None] * np.linalg.norm(x, axis=1)
-    return 1 - np.divide(y @ x.T, norms, out=np.zeros((len(y), len(x))), where=norms > 0)
+    norms = np.sqrt(_sum(y * y))[:, None] * np.sqrt(_sum(x * x))
+    return 1 - np.divide(_sum(y[:, None] * x), norms, out=np.zeros_like(norms), where=norms > 0)
+
+
+def _sum(terms: np.ndarray) -> np.ndarray:
+    """Along the last axis, from first to last."""
+    result: np.ndarray = np.add.accumulate(np.insert(terms, 0, 0, axis=-1), axis=-1)[..., -1]
+    return result
 
 
 def _of_graphs(
