@@ -104,7 +104,7 @@ def _returned(grads: tuple[Tensor | None, ...], tensors: tuple[Any, ...]) -> tup
     return target, source, att, None, None, None, edge, weight
 
 
-def _slope(z: Tensor, negative_slope: float) -> Tensor:
+def slope_at(z: Tensor, negative_slope: float) -> Tensor:
     return torch.where(z > 0, 1.0, negative_slope).to(z.dtype)
 
 
@@ -121,7 +121,7 @@ def additive_sums_reference(
     """Sums over each row of ``weight[p] leaky_relu'(z[p])`` and of ``weight[p] leaky_relu(z[p])``."""
     rows = row_of_each_edge(rowptr, col)
     z = argument_of_leaky_relu(target, source, rows, col, edge, edge_weight)
-    slopes, zeros = weight.unsqueeze(2) * _slope(z, negative_slope), torch.zeros_like(target)
+    slopes, zeros = weight.unsqueeze(2) * slope_at(z, negative_slope), torch.zeros_like(target)
     return zeros.index_add(0, rows, slopes), zeros.index_add(0, rows, slopes * z)
 
 
@@ -138,7 +138,7 @@ def additive_edge_gradients_reference(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of ``edge`` and ``edge_weight``, `weight` being that of the scores."""
     z = argument_of_leaky_relu(target, source, row, col, edge, edge_weight)
-    grad = weight.unsqueeze(2) * att * _slope(z, negative_slope)
+    grad = weight.unsqueeze(2) * att * slope_at(z, negative_slope)
     return torch.einsum("phc,hcq->pq", grad, edge_weight), torch.einsum("phc,pq->hcq", grad, edge)
 
 
@@ -179,5 +179,7 @@ torch.library.register_autograd(
     "geocompile::additive_coefficients", _coefficients_backward, setup_context=_save
 )
 torch.library.register_autograd("geocompile::additive_attention", _attention_backward, setup_context=_save)
-register(Operator("additive_sums", additive_sums_reference, False, ()))
-register(Operator("additive_edge_gradients", additive_edge_gradients_reference, False, ()))
+register(Operator("additive_sums", additive_sums_reference, True, ()))
+register(Operator("additive_edge_gradients", additive_edge_gradients_reference, True, ()))
+
+from geocompile.custom_ops.operators import additive_attention_second as additive_attention_second  # noqa: E402

@@ -97,7 +97,8 @@ def dot_attention(
 def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | float = 1.0) -> Tensor:
     """Attention by cosine similarity: ``out[i] = sum_p alpha[p] x[col[p]]``, p in row i.
 
-    ``alpha`` is the softmax over the row of ``beta * cos(x[i], x[col[p]])``; the cosine with a zero vector is 0.
+    ``alpha`` is the softmax over the row of ``beta * cos(x[i], x[col[p]])``; the cosine with a zero vector is 0,
+    and so is its derivative.
 
     Args:
         x: ``[num_nodes, channels]`` or ``[num_nodes, heads, channels]`` float32, float64, float16 or bfloat16.
@@ -116,9 +117,10 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     ``AGNNConv``.
     """
     nodes = x.unsqueeze(1) if x.dim() == 2 else x
-    direction = torch.nn.functional.normalize(
-        widened(nodes), dim=2
-    )  # in a half, what bounds the norm would be 0
+    wide = widened(nodes)  # in a half a norm overflows, and what bounds it from below would be 0
+    norm = torch.linalg.vector_norm(wide, dim=2, keepdim=True)
+    # Infinitely long, a zero vector has the direction 0 and the derivative 0, which would overflow for a half.
+    direction = wide / norm.clamp_min(1e-12).masked_fill(norm == 0, torch.inf)
     scaled = direction * (beta.view(-1, 1) if isinstance(beta, Tensor) else beta)
     out, _ = dot_attention(scaled.to(x.dtype), direction.to(x.dtype), nodes, rowptr, col)
     return out.view_as(x)

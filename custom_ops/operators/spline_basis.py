@@ -73,19 +73,19 @@ def spline_basis_reference(
     place = pseudo * (kernel_size - degree * (is_open_spline != 0).long())
     fraction = place - place.floor()
     first = torch.where(fraction.isnan(), 0, place.floor().remainder(kernel_size)).long()
-    splines = _splines(fraction, degree)
+    active = splines(fraction, degree)
     basis = pseudo.new_ones(pseudo.size(0), 1)
     weight_index = first.new_zeros(pseudo.size(0), 1)
     stride = 1
     for d in range(pseudo.size(1)):
         kernels = (first[:, d, None] + torch.arange(degree + 1)) % kernel_size[d] * stride
-        basis = (splines[:, d, :, None] * basis[:, None]).flatten(1)
+        basis = (active[:, d, :, None] * basis[:, None]).flatten(1)
         weight_index = (kernels[:, :, None] + weight_index[:, None]).flatten(1)
         stride *= int(kernel_size[d])
     return basis, weight_index
 
 
-def _splines(v: Tensor, degree: int) -> Tensor:
+def splines(v: Tensor, degree: int) -> Tensor:
     """The ``degree + 1`` uniform B-splines that are active at the fraction `v` of an interval, in a last dimension."""
     w = 1 - v
     if degree == 1:
@@ -93,17 +93,6 @@ def _splines(v: Tensor, degree: int) -> Tensor:
     if degree == 2:
         return torch.stack([w**2 / 2, 0.5 + v * w, v**2 / 2], -1)
     return torch.stack([w**3 / 6, 2 / 3 - v**2 * (2 - v) / 2, 2 / 3 - w**2 * (2 - w) / 2, v**3 / 6], -1)
-
-
-@in_float32
-def spline_basis_backward_reference(
-    grad: Tensor, pseudo: Tensor, kernel_size: Tensor, is_open_spline: Tensor, degree: int
-) -> Tensor:
-    """The meaning of `spline_basis_backward`: the gradient of `pseudo` for that of the basis."""
-    with torch.enable_grad():
-        leaf = pseudo.detach().requires_grad_()
-        basis, _ = spline_basis_reference(leaf, kernel_size, is_open_spline, degree)
-        return torch.autograd.grad(basis, leaf, grad)[0]
 
 
 @in_float32
@@ -151,20 +140,12 @@ def _fake_spline_basis(
     return basis, basis.new_empty(basis.shape, dtype=torch.long)
 
 
-def _fake_spline_basis_backward(
-    grad: Tensor, pseudo: Tensor, kernel_size: Tensor, is_open_spline: Tensor, degree: int
-) -> Tensor:
-    same_device("spline_basis_backward", grad=grad, pseudo=pseudo, kernel_size=kernel_size)
-    return pseudo.new_empty(pseudo.shape)
-
-
 def _fake_gaussian_weights(pseudo: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
     same_device("gaussian_weights", pseudo=pseudo, mu=mu, sigma=sigma)
     return pseudo.new_empty(pseudo.size(0), mu.size(0))
 
 
 torch.library.register_fake("geocompile::spline_basis", _fake_spline_basis)
-torch.library.register_fake("geocompile::spline_basis_backward", _fake_spline_basis_backward)
 torch.library.register_fake("geocompile::gaussian_weights", _fake_gaussian_weights)
 torch.library.register_autograd("geocompile::spline_basis", _spline_backward, setup_context=_save_spline)
 torch.library.register_autograd(
@@ -174,5 +155,6 @@ for _name in ("spline_basis", "gaussian_weights"):
     torch.library.register_autocast(f"geocompile::{_name}", "cpu", torch.float32)
 _TYPES = ("SplineBasisLinear", "SplineBasisQuadratic", "SplineBasisCubic")
 register(Operator("spline_basis", spline_basis_reference, True, _TYPES))
-register(Operator("spline_basis_backward", spline_basis_backward_reference, False, ()))
 register(Operator("gaussian_weights", gaussian_weights_reference, True, ("GaussianWeights",)))
+
+from geocompile.custom_ops.operators import spline_basis_backward as spline_basis_backward  # noqa: E402

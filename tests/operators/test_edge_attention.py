@@ -86,6 +86,33 @@ def test_a_zero_vector_is_like_every_other(dtype: torch.dtype) -> None:
     assert torch.equal(out, torch.tensor([[-0.5, 3.5], [0.0, 0.0], [0.0, 0.0]], dtype=dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [0.0, 1.0, 1e4])  # the norm of the last overflows in float16
+def test_cosines_of_halves_are_those_of_float64_rounded(dtype: torch.dtype, size: float) -> None:
+    torch.manual_seed(0)
+    rowptr, col = torch.tensor([0, 3, 5, 6, 6]), torch.tensor([0, 1, 3, 2, 0, 1])
+    signs = torch.randn(4, 64).sign()
+    signs[2] = 0  # a source of others, of itself, and a row with edges
+    grad = torch.linspace(-1, 1, 256).view(4, 64).to(dtype)
+    results = []
+    for wide in (dtype, torch.float64):
+        x = (signs * size).to(dtype).to(wide).requires_grad_()
+        beta = torch.tensor(2.0, dtype=wide, requires_grad=True)
+        out = cosine_attention(x, rowptr, col, beta)
+        results.append((out, *torch.autograd.grad(out, (x, beta), grad.to(wide))))
+    for half, double in zip(*results, strict=True):
+        bound = torch.finfo(dtype).eps * float(double.abs().max())
+        torch.testing.assert_close(half.double(), double, rtol=0, atol=2 * bound)
+
+
+def test_the_derivative_by_a_zero_vector_is_that_of_what_it_carries() -> None:
+    """Of the cosine it is 0: what is left is the gradient of the weighted sum, with equal weights."""
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    out = cosine_attention(x, torch.tensor([0, 2, 2]), torch.tensor([0, 1]))
+    (grad,) = torch.autograd.grad(out[0].sum(), x)
+    torch.testing.assert_close(grad[0], torch.tensor([0.5, 0.5]))
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 
 

@@ -92,6 +92,7 @@ def trainable(case: Case) -> list[int]:
     names = (
         *("x", "src", "weight", "self_weight", "a", "b", "source", "target", "edge", "self_edge"),
         *("query", "key", "value", "edge_query", "att", "edge_weight", "dense", "pseudo", "mu", "sigma"),
+        "grad",
     )
     differentiable = OPERATORS[case.operator].differentiable
     return [
