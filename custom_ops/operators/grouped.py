@@ -74,9 +74,20 @@ def _fake_grouped_outer(x: Tensor, grad: Tensor, ptr: Tensor) -> Tensor:
     return x.new_empty(ptr.size(0) - 1, x.size(1), grad.size(1))
 
 
+def _save_outer(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _outer_backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+    x, grad, ptr = ctx.saved_tensors
+    product = torch.ops.geocompile.grouped_matmul
+    return product(grad, ptr, given.transpose(1, 2).contiguous()), product(x, ptr, given), None
+
+
+torch.library.register_autograd("geocompile::grouped_outer", _outer_backward, setup_context=_save_outer)
 torch.library.register_fake("geocompile::grouped_matmul", _fake_grouped_matmul)
 torch.library.register_fake("geocompile::grouped_outer", _fake_grouped_outer)
 torch.library.register_autocast("geocompile::grouped_matmul", "cpu", torch.float32)
 torch.library.register_autograd("geocompile::grouped_matmul", _backward, setup_context=_save)
 register(Operator("grouped_matmul", grouped_matmul_reference, True, ("GroupedMatMul",)))
-register(Operator("grouped_outer", grouped_outer_reference, False, ()))
+register(Operator("grouped_outer", grouped_outer_reference, True, ()))

@@ -147,7 +147,7 @@ def coalesced(draw: st.DrawFn, function: str) -> Case:
 def splines(draw: st.DrawFn, function: str) -> Case:
     dimension, degree, seed = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(0, 2**31))
     each = {"min_size": dimension, "max_size": dimension}
-    num_edges, dtype = draw(st.integers(1, 30)), draw(floats)
+    num_edges, dtype = draw(st.integers(1, 30)), np.float64
     if function == "spline_basis":
         arguments: dict[str, Any] = {
             "kernel_size": np.array(draw(st.lists(st.integers(degree + 1, 6), **each))),
