@@ -12,15 +12,19 @@ from tests.peers.case import Case
 Outputs = dict[str, Tensor]
 
 
-def answer(function: Callable[..., Outputs], case: Case) -> dict[str, np.ndarray]:
-    """What `function` gives on the case: outputs by name, and gradients of ``out`` as ``grad.<argument>``."""
+def answer(function: Callable[..., Outputs], case: Case, signed: bool = True) -> dict[str, np.ndarray]:
+    """What `function` gives on the case: outputs by name, and gradients of ``out`` as ``grad.<argument>``.
+
+    What the gradients are taken of has positive weights only where it is not `signed`.
+    """
     arguments = {name: _tensor(value, case.dtype) for name, value in case.arguments.items()}
     for name in case.differentiate:
         arguments[name].requires_grad_()
     outputs = function(**arguments)
     if case.differentiate:
         wanted = [arguments[name] for name in case.differentiate]
-        gradients = torch.autograd.grad(outputs["out"], wanted, _cotangent(outputs["out"]))
+        cotangent = _cotangent(outputs["out"])
+        gradients = torch.autograd.grad(outputs["out"], wanted, cotangent if signed else cotangent.abs())
         outputs |= {f"grad.{n}": g for n, g in zip(case.differentiate, gradients, strict=True)}
     return {name: array(output) for name, output in outputs.items()}
 

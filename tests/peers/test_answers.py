@@ -8,7 +8,7 @@ import pytest
 from tests.peers.answers import FOLDER, provenance, stored
 from tests.peers.case import Case
 from tests.peers.cases import cases
-from tests.peers.compare import assert_same
+from tests.peers.compare import assert_same, magnitudes_of
 from tests.peers.coverage import ROUTES
 from tests.peers.ours import Route
 from tests.peers.tensors import answer
@@ -25,8 +25,9 @@ def test_we_answer_as_the_peer_or_differ_as_settled(case: Case, route: Route) ->
     ours, theirs = answer(route.function, case), stored(case.function, case.name)
     assert set(ours) == set(theirs) - route.lacks
     expected = theirs if case.difference is None else case.difference.ours
+    magnitudes = magnitudes_of(route.function, case)
     for name, output in ours.items():
-        assert_same(output, expected[name], case)
+        assert_same(output, expected[name], case, magnitudes.get(name))
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.key) for c in cases() if c.difference])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.peers.answers import stored
 from tests.peers.case import Case, generator, positions, values
 from tests.peers.cases import cases
-from tests.peers.compare import assert_same
+from tests.peers.compare import assert_same, magnitudes_of
 from tests.peers.coverage import ROUTES
 from tests.peers.reductions import COMPOSITES, REDUCTIONS, row_starts
 from tests.peers.tensors import answer
@@ -147,7 +147,7 @@ def coalesced(draw: st.DrawFn, function: str) -> Case:
 def splines(draw: st.DrawFn, function: str) -> Case:
     dimension, degree, seed = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(0, 2**31))
     each = {"min_size": dimension, "max_size": dimension}
-    num_edges, dtype = draw(st.integers(1, 30)), np.float64
+    num_edges, dtype = draw(st.integers(1, 30)), draw(floats)
     if function == "spline_basis":
         arguments: dict[str, Any] = {
             "kernel_size": np.array(draw(st.lists(st.integers(degree + 1, 6), **each))),
@@ -189,18 +189,19 @@ def test_every_route_has_a_strategy() -> None:
 @given(data=st.data())
 def test_we_answer_as_the_peer(function: str, data: st.DataObject) -> None:
     case = data.draw(STRATEGIES[function])
-    theirs = answer(FUNCTIONS[function], case)
+    theirs, magnitudes = answer(FUNCTIONS[function], case), magnitudes_of(FUNCTIONS[function], case)
     for route in ROUTES[function]:
         ours = answer(route.function, case)
         assert set(ours) == set(theirs) - route.lacks
         for name, output in ours.items():
-            assert_same(output, theirs[name], case)
+            assert_same(output, theirs[name], case, magnitudes.get(name))
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.key) for c in cases()])
 def test_the_peer_still_answers_as_stored(case: Case) -> None:
     recorded = stored(case.function, case.name)
-    live = answer(FUNCTIONS[case.function], case)
+    function = FUNCTIONS[case.function]
+    live, magnitudes = answer(function, case), magnitudes_of(function, case)
     assert set(live) == set(recorded)
     for name, output in live.items():
-        assert_same(output, recorded[name], case)
+        assert_same(output, recorded[name], case, magnitudes.get(name))
