@@ -11,15 +11,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from geocompile.bundle import Bundle, load
     from geocompile.compiler import compile
-    from geocompile.pyg import from_pyg
+    from geocompile.pyg import from_pyg, to_pyg
     from geocompile.verification import verify
 
-__all__ = ["Bundle", "__version__", "compile", "from_pyg", "load", "verify"]
+__all__ = ["Bundle", "__version__", "compile", "from_pyg", "load", "to_pyg", "verify"]
 
 _HOME = {
     "Bundle": "geocompile.bundle",
     "compile": "geocompile.compiler",
     "from_pyg": "geocompile.pyg",
+    "to_pyg": "geocompile.pyg",
     "load": "geocompile.bundle",
     "verify": "geocompile.verification",
 }

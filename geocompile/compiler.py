@@ -260,7 +260,7 @@ def _as_pass(replacements: "Replacements") -> dict[str, Any]:
 
 
 def _short_class(path: str) -> str:
-    """`geocompile.layers.gcn_conv.GCNConv` as `geocompile.GCNConv`."""
+    """`geocompile.layers.conv.gcn_conv.GCNConv` as `geocompile.GCNConv`."""
     return f"{path.partition('.')[0]}.{path.rpartition('.')[2]}"
 
 

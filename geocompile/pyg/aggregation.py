@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops import batch_ptr, csr_from_coo, segment_reduce, segment_softmax
-from geocompile.layers.propagation import nodes_back, nodes_first
+from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
 class SegmentAggregation(torch.nn.Module):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from geocompile import layers
 from geocompile.custom_ops import segment_reduce
-from geocompile.layers.propagation import nodes_back, nodes_first, reduce_messages
+from geocompile.layers.common.propagation import nodes_back, nodes_first, reduce_messages
 
 _REDUCE = {"sum": "sum", "add": "sum", "mean": "mean", "mul": "mul"}
 _REDUCE |= {"max": "max", "amax": "max", "min": "min", "amin": "min"}

@@ -1,4 +1,4 @@
-"""Replaces the PyG modules of a model by geocompile layers that compute the same."""
+"""Replaces the PyG modules of a model by geocompile layers that compute the same, and back."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 
 from geocompile.pyg.carried import KeepError, class_path
-from geocompile.pyg.convert import CONVERTERS
+from geocompile.pyg.converters import FROM_PYG, TO_PYG
+from geocompile.pyg.converters.shared import Converter
 from geocompile.pyg.functions import counterpart_of
 
 _PACKAGES_OF_LAYERS = ("torch_geometric.nn.conv.", "torch_geometric.nn.aggr.", "torch_geometric.nn.pool.")
@@ -61,23 +62,47 @@ def from_pyg(model: torch.nn.Module) -> torch.nn.Module:
 
 def from_pyg_report(model: torch.nn.Module) -> tuple[torch.nn.Module, Report]:
     """:func:`from_pyg`, and a report of what was replaced and what was kept, with the reason."""
+    return _converted(model, "from_pyg", _FromPyg())
+
+
+def to_pyg(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of ``model`` in which PyG's layers stand for geocompile's: the way back of :func:`from_pyg`.
+
+    Args:
+        model: any module, with geocompile layers at any depth.
+
+    Returns:
+        The converted copy; weights are carried over, the model itself is not changed. Functions stay as they are.
+
+    Raises:
+        TypeError: ``model`` is not a :class:`torch.nn.Module`, or holds something that cannot be copied.
+        ValueError: a layer computes what PyG's cannot; names the layer, and the option that would make them equal.
+        ImportError: PyG is not installed.
+    """
+    new, report = _converted(model, "to_pyg", _ToPyg())
+    if report.kept:
+        first = report.kept[0]
+        raise ValueError(f"geocompile.to_pyg: {first.path or 'the model'} ({first.old}): {first.reason}")
+    return new
+
+
+def _converted(model: torch.nn.Module, function: str, walk: "_Walk") -> tuple[torch.nn.Module, Report]:
     if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"geocompile.from_pyg: model must be a torch.nn.Module, got {type(model).__name__}")
-    walk = _Walk()
-    copied = _copied(model)
+        raise TypeError(f"geocompile.{function}: model must be a torch.nn.Module, got {type(model).__name__}")
+    copied = _copied(model, function)
     with torch.random.fork_rng(
         devices=[]
     ):  # new layers draw weights; the user's random numbers stay as they were
         return walk.visit(copied, ""), walk.report
 
 
-def _copied(model: torch.nn.Module) -> torch.nn.Module:
+def _copied(model: torch.nn.Module, function: str) -> torch.nn.Module:
     try:
         return copy.deepcopy(model)
     except Exception as error:  # whatever the __deepcopy__ of a user's attribute raises
         path, module = _uncopyable(model)
         raise TypeError(
-            f"geocompile.from_pyg: {path or 'the model'} ({type(module).__name__}) cannot be copied: {error}; "
+            f"geocompile.{function}: {path or 'the model'} ({type(module).__name__}) cannot be copied: {error}; "
             "remove what was computed with gradients: a filled cache by reset_parameters() or by filling it under "
             "torch.no_grad(), torch.nn.utils.weight_norm by remove_weight_norm"
         ) from error
@@ -110,18 +135,17 @@ class _Walk:
 
     def _convert(self, module: torch.nn.Module, path: str) -> torch.nn.Module:
         old = class_path(module)
-        if old in CONVERTERS:
+        converter = self.converter_of(module)
+        if converter is not None:
             try:
-                new = CONVERTERS[old](module)
+                new = converter(module)
             except KeepError as reason:
                 self.report.kept.append(Kept(path, old, str(reason)))
                 return module
             self.report.replaced.append(Replaced(path, old, class_path(new)))
             return self._settled(module, new, path)
-        if old.startswith(_PACKAGES_OF_LAYERS):
-            self.report.kept.append(Kept(path, old, "geocompile has no layer of this class yet"))
         self._visit_children(module, _children(module), path)
-        self._replace_functions(module, path)
+        self.left_as_it_is(module, path)
         return module
 
     def _settled(self, old: torch.nn.Module, new: torch.nn.Module, path: str) -> torch.nn.Module:
@@ -140,6 +164,24 @@ class _Walk:
         for name, child in list(children):
             module._modules[name] = self.visit(child, f"{path}.{name}" if path else name)
 
+    def converter_of(self, module: torch.nn.Module) -> Converter | None:
+        """What converts a module; None: it stays, and its children are walked."""
+        raise NotImplementedError
+
+    def left_as_it_is(self, module: torch.nn.Module, path: str) -> None:
+        """What else there is to do with a module that stays."""
+
+
+class _FromPyg(_Walk):
+    def converter_of(self, module: torch.nn.Module) -> Converter | None:
+        return FROM_PYG.get(class_path(module))
+
+    def left_as_it_is(self, module: torch.nn.Module, path: str) -> None:
+        old = class_path(module)
+        if old.startswith(_PACKAGES_OF_LAYERS):
+            self.report.kept.append(Kept(path, old, "geocompile has no layer of this class yet"))
+        self._replace_functions(module, path)
+
     def _replace_functions(self, module: torch.nn.Module, path: str) -> None:
         """Functions that a model holds as attributes (``self.pool = global_mean_pool``)."""
         for name, value in list(vars(module).items()):
@@ -149,6 +191,11 @@ class _Walk:
                 place = f"{path}.{name}" if path else name
                 old = f"{value.__module__}.{value.__qualname__}"
                 self.report.replaced.append(Replaced(place, old, f"{new.__module__}.{new.__qualname__}"))
+
+
+class _ToPyg(_Walk):
+    def converter_of(self, module: torch.nn.Module) -> Converter | None:
+        return TO_PYG.get(type(module))
 
 
 def _children(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
+from tests.conformance.formulas import neighbourhoods as dense
 from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
-from tests.layers.dense import reduced
 from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
@@ -91,30 +91,7 @@ def test_gcn_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
     for out_channels in (2, 5):
         conv = GCNConv(3, out_channels, **options).double()
         for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
-            torch.testing.assert_close(conv(x, edge_index, *weight), dense_gcn(conv, x, edge_index, *weight))
-
-
-def dense_gcn(conv: GCNConv, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Edge by edge, as it is written."""
-    source, target = edge_index if conv.flow == "source_to_target" else edge_index.flip(0)
-    fill = 2.0 if conv.improved and not (conv.improved_needs_edge_weight and weight is None) else 1.0
-    values = torch.ones(edge_index.size(1), dtype=x.dtype) if weight is None else weight
-    edges = list(zip(source.tolist(), target.tolist(), values.tolist(), strict=True))
-    if conv.add_self_loops:
-        loops = {j: w for j, i, w in edges if i == j}
-        edges = [edge for edge in edges if edge[0] != edge[1]]
-        edges += [(i, i, loops.get(i, fill)) for i in range(x.size(0))]
-    degree = torch.zeros(x.size(0), dtype=x.dtype)
-    for _, i, w in edges:
-        degree[i] += w
-    scale = torch.where(degree > 0, degree.pow(-0.5), 0.0) if conv.normalize else torch.ones_like(degree)
-    h = x @ conv.lin.weight.T
-    rows = []
-    for node in range(x.size(0)):
-        terms = [scale[i] * w * scale[j] * h[j] for j, i, w in edges if i == node]
-        rows.append(reduced(terms, conv.aggr, h))
-    out = torch.stack(rows)
-    return out if conv.bias is None else out + conv.bias
+            torch.testing.assert_close(conv(x, edge_index, *weight), dense.gcn(conv, x, edge_index, *weight))
 
 
 @pytest.mark.parametrize("options", GRAPH_OPTIONS, ids=str)
@@ -123,24 +100,8 @@ def test_graph_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
         conv = GraphConv(3, out_channels, **options).double()
         for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
             torch.testing.assert_close(
-                conv(x, edge_index, *weight), dense_graph(conv, x, edge_index, *weight)
+                conv(x, edge_index, *weight), dense.graph(conv, x, edge_index, *weight)
             )
-
-
-def dense_graph(conv: GraphConv, x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> Tensor:
-    source, target = edge_index if conv.flow == "source_to_target" else edge_index.flip(0)
-    values = torch.ones(edge_index.size(1), dtype=x.dtype) if weight is None else weight
-    h = x if conv.weight_after else x @ conv.lin_rel.weight.T
-    rows = [
-        reduced([values[e] * h[source[e]] for e in range(len(source)) if target[e] == node], conv.aggr, h)
-        for node in range(x.size(0))
-    ]
-    out = torch.stack(rows)
-    if conv.weight_after:
-        out = out @ conv.lin_rel.weight.T
-    if conv.lin_rel.bias is not None:
-        out = out + conv.lin_rel.bias
-    return out + x @ conv.lin_root.weight.T
 
 
 @pytest.mark.parametrize("name", ["GCNConv", "GraphConv"])

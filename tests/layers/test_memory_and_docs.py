@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import inspect
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from geocompile import layers
 from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
 from tests.layers.user_layers import Plain, TutorialEdgeConv
 
@@ -74,20 +77,20 @@ def test_the_meter_sees_such_a_tensor_where_there_is_one() -> None:
 
 
 MODULES = [
-    "layers.gat_conv",
-    "layers.gcn_conv",
-    "layers.gin_conv",
-    "layers.graph_conv",
-    "layers.global_pool",
-    "layers.message_passing",
-    "layers.sage_conv",
-    "layers.softmax",
-    "pyg.aggregation",
+    f"geocompile.{package}.{module.name}"
+    for package in ("layers.common", "layers.conv", "layers.message_passing", "layers.pool", "pyg")
+    for module in pkgutil.iter_modules(importlib.import_module(f"geocompile.{package}").__path__)
 ]
+PUBLIC = [value for name in layers.__all__ if inspect.isclass(value := getattr(layers, name))]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_the_docstrings_run(name: str) -> None:
-    results = doctest.testmod(importlib.import_module(f"geocompile.{name}"))
-    assert results.attempted > 0
-    assert results.failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("layer", PUBLIC, ids=lambda layer: layer.__name__)
+def test_every_layer_has_an_example_that_runs_and_names_its_source(layer: type) -> None:
+    """The doctest of a class is that of its module, which the test above runs."""
+    assert ">>>" in (layer.__doc__ or "")
+    assert layer.__name__ == "MessagePassing" or "Source:" in (layer.__doc__ or "")

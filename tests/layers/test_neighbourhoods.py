@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from geocompile.layers import GATConv, GINConv, SAGEConv
-from tests.layers import dense
+from tests.conformance.formulas import neighbourhoods as dense
 from tests.layers.cases import (
     FILL_VALUES,
     GAT_OPTIONS,

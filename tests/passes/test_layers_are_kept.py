@@ -98,12 +98,12 @@ def test_weights_and_options_stand_at_their_operators() -> None:
 def test_a_model_is_summed_up_with_shared_weights_counted_once() -> None:
     model, _ = captured()
     model.twin = model.head
-    summary = summarize(model, {"first": "geocompile.layers.gcn_conv.GCNConv"})
+    summary = summarize(model, {"first": "geocompile.layers.conv.gcn_conv.GCNConv"})
     assert summary.parameters == sum(tensor.numel() for tensor in model.parameters())
     assert summary.buffers == 6
     layers = {layer.path: layer for layer in summary.layers}
     assert layers["head"].kind == "Linear"
     assert layers["head"].parameters == 18
     assert "in_features=8" in layers["head"].settings
-    assert layers["first"].replaced_by == "geocompile.layers.gcn_conv.GCNConv"
+    assert layers["first"].replaced_by == "geocompile.layers.conv.gcn_conv.GCNConv"
     assert layers[""].kind == "Net"

@@ -385,7 +385,7 @@ def test_a_function_held_by_the_model_is_replaced_while_capturing_too() -> None:
     model = Net()
     with capturing(), capturing():
         _, report = from_pyg_report(model)
-    assert report.replaced[-1].new == "geocompile.layers.global_pool.global_mean_pool"
+    assert report.replaced[-1].new == "geocompile.layers.pool.global_pool.global_mean_pool"
 
 
 def pooled_by_global_name(x: Tensor, batch: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def test_removed_and_folded_nodes_are_counted_by_operator() -> None:
 
 
 def test_replaced_layers_are_counted_by_class() -> None:
-    old, new = "torch_geometric.nn.conv.gcn_conv.GCNConv", "geocompile.layers.gcn_conv.GCNConv"
+    old, new = "torch_geometric.nn.conv.gcn_conv.GCNConv", "geocompile.layers.conv.gcn_conv.GCNConv"
     found = changes(
         f"convs.0: {old} -> {new}", f"convs.1: {old} -> {new}", "pool: my.Pool is captured as it is: no"
     )

@@ -308,11 +308,11 @@ class PygBlocks(nn.Module):
 
 
 def test_a_wrong_conversion_of_a_pyg_layer_is_told_from_a_wrong_capture(output, monkeypatch):
-    from geocompile.pyg.convert import CONVERTERS
+    from geocompile.pyg.converters import FROM_PYG
 
     model = PygBlocks()
     name = "torch_geometric.nn.conv.gcn_conv.GCNConv"
-    right = CONVERTERS[name]
+    right = FROM_PYG[name]
 
     def wrong(old):
         new = right(old)
@@ -320,7 +320,7 @@ def test_a_wrong_conversion_of_a_pyg_layer_is_told_from_a_wrong_capture(output, 
             new.add_self_loops = False
         return new
 
-    monkeypatch.setitem(CONVERTERS, name, wrong)
+    monkeypatch.setitem(FROM_PYG, name, wrong)
     fault, message = fault_of(model, output)
     assert (fault.stage, fault.pass_name, fault.layer) == ("capture", "from_pyg", "convs.1 (GCNConv)")
     assert "first go wrong in capture (from_pyg)" in message

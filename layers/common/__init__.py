@@ -1,0 +1,1 @@
+"""What layers share: checks, linear maps, pairs of features, self-loops, attention."""

@@ -1,0 +1,229 @@
+"""GCNConv: graph convolution with symmetric normalisation."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
+
+from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm
+from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
+from geocompile.layers.common.linear import linear
+from geocompile.layers.common.propagation import ends, nodes_back, nodes_first
+from geocompile.layers.common.self_loops import mean_share
+from geocompile.layers.message_passing import MessagePassing
+
+_Graph = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
+
+
+class GCNConv(MessagePassing):
+    r"""The graph convolutional operator.
+
+    .. math::
+        \mathbf{X}' = \hat{\mathbf{D}}^{-1/2} \hat{\mathbf{A}} \hat{\mathbf{D}}^{-1/2} \mathbf{X} \Theta + \mathbf{b},
+        \qquad \hat{D}_{ii} = \sum_j \hat{A}_{ij}
+
+    where :math:`A_{ij}` is the weight of the edge j → i and :math:`\hat{\mathbf{A}}` is :math:`\mathbf{A}` in
+    which every node without a self-loop gets one of weight 1 (``improved``: 2). An existing self-loop keeps its
+    weight; of several the last counts.
+
+    Equal to PyG 2.8.1's GCNConv, state dict included, except that ``improved`` is honoured without ``edge_weight`` too
+    (there it is ignored; ``improved_needs_edge_weight=True`` does the same here). Edge weights of another dtype are
+    converted to that of ``x``.
+
+    Args:
+        in_channels: size of the input features, -1 to take it from the first input.
+        out_channels: size of the output features.
+        improved: :math:`\hat{\mathbf{A}} = \mathbf{A} + 2\mathbf{I}`.
+        cached: compute the normalised graph on the first call only and ignore the edges of later calls (a gradient of
+            ``edge_weight`` comes from the first call only). A captured
+            model holds the cached graph as a constant if there is one, otherwise it uses the edges of each call.
+        bias: add a learned bias.
+        add_self_loops: default: as ``normalize``.
+        normalize: False: the weights of the edges are used as they are.
+        improved_needs_edge_weight: ignore ``improved`` when no ``edge_weight`` is given.
+        aggr: how neighbours are reduced: ``"add"``, ``"mean"``, ``"max"`` or ``"min"``.
+        flow: as in :class:`MessagePassing`.
+        node_dim: the dimension of ``x`` that counts nodes.
+
+    Shapes:
+        ``x`` [num_nodes, in_channels] (float32, float64, float16 or bfloat16; further dimensions in front as
+        ``node_dim`` says), ``edge_index`` [2, num_edges] (int64 or int32), ``edge_weight`` [num_edges];
+        result [num_nodes, out_channels].
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
+        IndexError: a node number is negative or too large.
+
+    Source: Kipf and Welling, "Semi-supervised classification with graph convolutional networks" (2017).
+
+    >>> conv = GCNConv(1, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(conv.lin.weight)
+    >>> with torch.no_grad():
+    ...     conv(torch.tensor([[1.0], [2.0]]), torch.tensor([[0, 1], [1, 0]]))
+    tensor([[1.5000],
+            [1.5000]])
+    """
+
+    computes_in_forward = True
+    _cached: _Graph | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        improved: bool = False,
+        cached: bool = False,
+        bias: bool = True,
+        *,
+        add_self_loops: bool | None = None,
+        normalize: bool = True,
+        improved_needs_edge_weight: bool = False,
+        aggr: str = "add",
+        flow: str = "source_to_target",
+        node_dim: int = -2,
+    ) -> None:
+        super().__init__(aggr, flow, node_dim=node_dim)
+        if add_self_loops and not normalize:
+            raise ValueError(
+                "geocompile.GCNConv: add_self_loops=True needs normalize=True; add the loops to edge_index instead"
+            )
+        if self._reduce not in ("sum", "mean", "max", "min"):
+            raise ValueError(f"geocompile.GCNConv: aggr must be one of add, mean, max, min, got {aggr!r}")
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.improved = improved
+        self.cached = cached
+        self.add_self_loops = normalize if add_self_loops is None else add_self_loops
+        self.normalize = normalize
+        self.improved_needs_edge_weight = improved_needs_edge_weight
+        self.lin = linear("GCNConv", in_channels, out_channels, bias=False, glorot=True)
+        self.bias = torch.nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self._cached = None
+
+    def reset_parameters(self) -> None:
+        """Draw the weight (Glorot), set the bias to 0, forget the cached graph."""
+        self.lin.reset_parameters()
+        if self.bias is not None:
+            torch.nn.init.zeros_(self.bias)
+        self._cached = None
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        """The features of every node after the convolution; see the class for shapes and errors."""
+        check_edge_index("GCNConv", edge_index)
+        check_features("GCNConv", x, edge_index, self.lin.weight, self.in_channels, self.node_dim)
+        x = nodes_first(x, self.node_dim)
+        rowptr, col, weight, self_weight = self._graph(x, edge_index, edge_weight)
+        reduce = self._reduce
+        if self._folds_mean():
+            reduce = "sum"
+        # What costs is the edges' traffic, so the narrower side is aggregated; a maximum does not commute with lin.
+        lin_last = self.lin.in_features < self.lin.out_features and reduce in ["sum", "mean"]
+        if not lin_last:
+            x = self.lin(x)
+        x = gather_segment_reduce(x, rowptr, col, weight, self_weight, reduce)
+        if lin_last:
+            x = self.lin(x)
+        if self.bias is not None:
+            x = x + self.bias
+        return nodes_back(x, self.node_dim)
+
+    def _graph(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
+        """The edges by receiving node and their normalised weights, from the cache if there is one."""
+        cached = self._cached
+        if cached is not None:
+            if cached[0].size(0) - 1 != x.size(0):
+                raise ValueError(
+                    f"geocompile.GCNConv: the cached graph has {cached[0].size(0) - 1} nodes, x has {x.size(0)}; "
+                    "use cached=False for graphs that change, or forget the graph with reset_parameters()"
+                )
+            return cached
+        graph = self._normalised(x, edge_index, edge_weight_as("GCNConv", edge_weight, edge_index, x))
+        if self.cached and self.normalize and (is_scripting() or not torch.compiler.is_compiling()):
+            self._cached = _detached(graph)
+        return graph
+
+    def _normalised(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
+        i, j = ends(self.flow)
+        rowptr, perm, col = csr_from_coo(edge_index[i], x, edge_index[j])
+        weight = edge_weight
+        if weight is not None:
+            weight = weight.index_select(0, perm)
+        if not self.normalize:
+            return rowptr, col, weight, None
+        fill_value = 2.0 if self.improved else 1.0
+        if self.improved_needs_edge_weight and edge_weight is None:
+            fill_value = 1.0
+        weight, self_weight = gcn_norm(rowptr, col, x, weight, fill_value, self.add_self_loops)
+        if not self.add_self_loops:
+            return rowptr, col, weight, None
+        if self._reduce == "sum":
+            return rowptr, col, weight, self_weight
+        is_loop = edge_index[i].index_select(0, perm) == col
+        if self._folds_mean():
+            share = mean_share(is_loop, rowptr, x)
+            return (
+                rowptr,
+                col,
+                weight * share.index_select(0, edge_index[i].index_select(0, perm)),
+                self_weight * share,
+            )
+        # The edges that are loops have weight 0, which could win a maximum: they repeat the node's own term instead.
+        return rowptr, col, torch.where(is_loop, self_weight.index_select(0, col), weight), self_weight
+
+    def _folds_mean(self) -> bool:
+        """Whether 1 / (number of neighbours) is in the weights: loops among the edges must not be counted."""
+        return self._reduce == "mean" and self.add_self_loops
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GCNConv":
+        """The cached graph moves and changes dtype with the layer."""
+        if self._cached is not None:
+            rowptr, col, weight, self_weight = self._cached
+            weight = None if weight is None else fn(weight)
+            self._cached = (fn(rowptr), fn(col), weight, None if self_weight is None else fn(self_weight))
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    @staticmethod
+    def norm(
+        edge_index: Tensor,
+        num_nodes: int,
+        edge_weight: Tensor | None = None,
+        improved: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The normalised graph as edges: those that are no loops in their order, then one loop for every node.
+
+        Args:
+            edge_index: ``[2, num_edges]``.
+            num_nodes: number of nodes.
+            edge_weight: ``[num_edges]``; None: 1.
+            improved: loops that are not among the edges weigh 2 in place of 1.
+            dtype: dtype of the result without ``edge_weight``; None: torch's default dtype.
+
+        Returns:
+            ``edge_index`` [2, num_other_edges + num_nodes] and the weight of each edge in
+            :math:`\\hat{D}^{-1/2} \\hat{A} \\hat{D}^{-1/2}` (degrees by ``edge_index[1]``).
+        """
+        check_edge_index("GCNConv.norm", edge_index)
+        if dtype is None:
+            dtype = torch.get_default_dtype() if edge_weight is None else edge_weight.dtype
+        like = torch.empty((num_nodes, 0), dtype=dtype, device=edge_index.device)
+        weight = edge_weight_as("GCNConv.norm", edge_weight, edge_index, like)
+        rowptr, perm, col = csr_from_coo(edge_index[1], like, edge_index[0])
+        sorted_weight = None if weight is None else weight.index_select(0, perm)
+        by_row, loops = gcn_norm(rowptr, col, like, sorted_weight, 2.0 if improved else 1.0, True)
+        by_edge = torch.empty_like(by_row).index_copy(0, perm.long(), by_row)
+        other = edge_index[0] != edge_index[1]
+        nodes = torch.arange(num_nodes, dtype=edge_index.dtype, device=edge_index.device)
+        return (
+            torch.cat([edge_index[:, other], nodes.expand(2, -1)], dim=1),
+            torch.cat([by_edge[other], loops]),
+        )
+
+
+def _detached(graph: _Graph) -> _Graph:
+    """Without the gradient of the edge weights, which only one backward pass could use and no copy could hold."""
+    rowptr, col, weight, self_weight = graph
+    weight = None if weight is None else weight.detach()
+    return rowptr, col, weight, None if self_weight is None else self_weight.detach()

@@ -1,0 +1,115 @@
+"""GINConv: a network on the sum of a node and its neighbours."""
+
+import torch
+from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
+
+from geocompile.custom_ops import gather_segment_reduce
+from geocompile.layers.common.checks import check_edge_index, check_features, check_pair
+from geocompile.layers.common.linear import reset
+from geocompile.layers.common.pairs import count_receiving, sending_end
+from geocompile.layers.common.propagation import end_of, ends, group_edges, nodes_back, nodes_first, pick_end
+from geocompile.layers.message_passing import MessagePassing
+
+
+class GINConv(MessagePassing):
+    r"""The graph isomorphism operator.
+
+    .. math::
+        \mathbf{x}'_i = h_\Theta\left((1 + \epsilon) \mathbf{x}_i + \sum_{j \in \mathcal{N}(i)} \mathbf{x}_j\right)
+
+    :math:`\mathcal{N}(i)` is what ``edge_index`` says: a self-loop there adds :math:`\mathbf{x}_i` once more. Equal to
+    PyG 2.8.1's GINConv, state dict included, except that the constructor leaves the weights of ``nn`` as they are
+    (there it draws them anew).
+
+    Args:
+        nn: :math:`h_\Theta`, a module that maps [num_nodes, in_channels] to [num_nodes, out_channels].
+        eps: :math:`\epsilon`, or where it starts.
+        train_eps: learn :math:`\epsilon`.
+        aggr: in place of the sum: ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
+        sender_first: a pair is sending and receiving features whatever the flow, as in PyG 2.8.1; default: ``x[k]``
+            belongs to ``edge_index[k]``.
+        flow: as in :class:`MessagePassing`.
+        node_dim: the dimension of ``x`` that counts nodes.
+
+    Shapes:
+        ``x`` [num_nodes, in_channels] (float32, float64, float16 or bfloat16; further dimensions in front as
+        ``node_dim`` says) or a pair ([num_sources, in_channels], [num_targets, in_channels] or None for no
+        :math:`(1 + \epsilon) \mathbf{x}_i`), ``edge_index`` [2, num_edges] (int64 or int32), ``size`` the number of
+        nodes at ``edge_index[0]`` and ``edge_index[1]``; result [num_targets, out_channels].
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
+        IndexError: a node number is negative or too large.
+
+    Source: Xu et al., "How powerful are graph neural networks?" (2019).
+
+    >>> conv = GINConv(torch.nn.Identity(), eps=0.5)
+    >>> conv(torch.tensor([[1.0], [2.0], [6.0]]), torch.tensor([[1, 2], [0, 0]]))
+    tensor([[9.5000],
+            [3.0000],
+            [9.0000]])
+    """
+
+    computes_in_forward = True
+
+    def __init__(
+        self,
+        nn: torch.nn.Module,
+        eps: float = 0.0,
+        train_eps: bool = False,
+        *,
+        aggr: str = "add",
+        sender_first: bool = False,
+        flow: str = "source_to_target",
+        node_dim: int = -2,
+    ) -> None:
+        super().__init__(aggr, flow, node_dim=node_dim)
+        if not isinstance(nn, torch.nn.Module):
+            raise TypeError(
+                f"geocompile.GINConv: nn must be a torch.nn.Module, got {type(nn)}; wrap a function in a module"
+            )
+        self.nn = nn
+        self.initial_eps = float(eps)
+        self.sender_first = sender_first
+        start = torch.full((1,), self.initial_eps)
+        if train_eps:
+            self.eps: Tensor = torch.nn.Parameter(start)
+        else:
+            self.register_buffer("eps", start)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of ``nn`` anew and set :math:`\\epsilon` back."""
+        reset(self.nn)
+        with torch.no_grad():
+            self.eps.fill_(self.initial_eps)
+
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """The features of every target node after the convolution; see the class for shapes and errors."""
+        check_edge_index("GINConv", edge_index)
+        is_pair = not isinstance(x, Tensor)
+        if isinstance(x, Tensor):
+            x = (x, x)
+        if not is_scripting():
+            check_pair("GINConv", x)
+        sender = sending_end(self.flow, self.sender_first)
+        source, target = pick_end("x", x[0], x[1], sender), end_of(x[0], x[1], 1 - sender)
+        check_features("GINConv", source, edge_index, source, -1, self.node_dim)
+        count = count_receiving(source, target, size, sender, self.flow, self.node_dim)
+        i, j = ends(self.flow)
+        rowptr, col, _ = group_edges(edge_index[i], edge_index[j], count)
+        own = (1.0 + self.eps).to(source.dtype)
+        # In a square graph the node's own features are one more term of the sum that the operator takes anyway.
+        is_one_sum = self._reduce == "sum" and not is_pair
+        own_weight = own.expand(count) if is_one_sum else None
+        h = nodes_first(source, self.node_dim)
+        out = nodes_back(gather_segment_reduce(h, rowptr, col, None, own_weight, self._reduce), self.node_dim)
+        if target is not None and not is_one_sum:
+            check_features("GINConv", target, edge_index, source, -1, self.node_dim)
+            out = out + own * target
+        return self.nn(out)  # type: ignore[no-any-return]

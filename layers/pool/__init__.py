@@ -1,0 +1,1 @@
+"""Pooling: of a whole graph, and to a smaller one."""

@@ -1,0 +1,138 @@
+"""Global pooling: one row of features per graph of a batch."""
+
+import torch
+from torch import Tensor
+
+from geocompile.custom_ops import batch_ptr, csr_from_coo, graph_ptr, segment_reduce, to_dense
+from geocompile.layers.common.propagation import nodes_back, nodes_first
+
+
+def global_add_pool(x: Tensor, batch: Tensor | None, size: int | None = None) -> Tensor:
+    r"""Sum of the node features of each graph, :math:`\mathbf{r}_i = \sum_{n=1}^{N_i} \mathbf{x}_n`.
+
+    Equal to PyG 2.8.1's function of this name; additionally an empty batch and empty graphs give 0.
+
+    Args:
+        x: node features ``[num_nodes, channels]``, ``[num_nodes]``, or ``[*, num_nodes, channels]``.
+        batch: the graph of each node, int64 or int32 ``[num_nodes]``, in any order; None: all nodes are one graph.
+        size: number of graphs; None: the largest value of ``batch`` plus one.
+
+    Returns:
+        ``[num_graphs, channels]`` (``[num_graphs]`` for a vector; without ``batch`` and with more than two
+        dimensions ``[*, channels]``).
+
+    Raises:
+        TypeError: ``batch`` is not an integer tensor.
+        ValueError: ``batch`` does not have one value per node, or ``size`` is negative.
+        IndexError: a value of ``batch`` is negative, or not below ``size``.
+
+    >>> global_add_pool(torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([0, 0, 1]))
+    tensor([[3.],
+            [4.]])
+    """
+    return _pool("global_add_pool", x, batch, size, "sum")
+
+
+def global_mean_pool(x: Tensor, batch: Tensor | None, size: int | None = None) -> Tensor:
+    r"""Mean of the node features of each graph, :math:`\mathbf{r}_i = \frac{1}{N_i} \sum_{n=1}^{N_i} \mathbf{x}_n`.
+
+    Arguments, result and errors as in :func:`global_add_pool`; a graph without nodes gives 0.
+
+    >>> global_mean_pool(torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([0, 0, 1]))
+    tensor([[1.5000],
+            [4.0000]])
+    """
+    return _pool("global_mean_pool", x, batch, size, "mean")
+
+
+def global_max_pool(x: Tensor, batch: Tensor | None, size: int | None = None) -> Tensor:
+    r"""Largest node feature of each graph, per channel, :math:`\mathbf{r}_i = \max_{n=1}^{N_i} \mathbf{x}_n`.
+
+    Arguments, result and errors as in :func:`global_add_pool`; a graph without nodes gives 0. The gradient of
+    equal largest values goes to the first of them.
+
+    >>> global_max_pool(torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([0, 0, 1]))
+    tensor([[2.],
+            [4.]])
+    """
+    return _pool("global_max_pool", x, batch, size, "max")
+
+
+def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: bool = True) -> Tensor:
+    r"""The k nodes of each graph that have the largest last channel, in descending order, side by side.
+
+    Equal nodes stay in their order; a graph of less than k nodes is filled up with 0. Source: Zhang et al., "An
+    End-to-End Deep Learning Architecture for Graph Classification" (2018).
+
+    Args:
+        x: node features ``[num_nodes, channels]``.
+        batch: the graph of each node, int64 or int32 ``[num_nodes]``, sorted; None: all nodes are one graph.
+        k: number of nodes that each graph gets.
+        sort_channels: sort the channels of each node, ascending, before the nodes (as PyG 1.2.0; 2.8.1 does not).
+
+    Returns:
+        ``[num_graphs, k * channels]``.
+
+    Raises:
+        TypeError: ``batch`` is not an integer tensor.
+        ValueError: ``x`` is not a matrix, ``batch`` does not have one value per node or is not sorted, ``k`` is less
+            than 1.
+        IndexError: a value of ``batch`` is negative.
+
+    >>> global_sort_pool(torch.tensor([[1.0], [3.0], [4.0]]), torch.tensor([0, 0, 1]), k=2)
+    tensor([[3., 1.],
+            [4., 0.]])
+    """
+    if not isinstance(x, Tensor) or x.dim() != 2 or x.size(1) < 1:
+        raise ValueError("geocompile.global_sort_pool: x must be a tensor of shape [num_nodes, channels]")
+    if k < 1:
+        raise ValueError(f"geocompile.global_sort_pool: k must be at least 1, got {k}")
+    if batch is None:
+        batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
+        ptr = torch.arange(2, device=x.device) * x.size(0)
+    else:
+        _check_batch("global_sort_pool", batch, x)
+        ptr = graph_ptr(batch)
+    if sort_channels:
+        x = x.sort(dim=1)[0]
+    best = torch.ops.geocompile.topk(x[:, -1], ptr, float(k))
+    kept = graph_ptr(batch.index_select(0, best), ptr[1:])
+    dense = to_dense(x.index_select(0, best), kept, torch.arange(k, device=x.device))
+    return dense.flatten(1)
+
+
+def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"geocompile.{name}: x must be a tensor of shape [num_nodes, channels], got {type(x)}"
+        )
+    if x.dim() == 0:
+        raise ValueError(f"geocompile.{name}: x must have shape [num_nodes, channels], got a single number")
+    node_dim = -1 if x.dim() == 1 else -2
+    rows = nodes_first(x, node_dim)
+    if batch is None:
+        one_graph = torch.arange(2, device=x.device) * rows.size(0)
+        out = segment_reduce(rows, one_graph, None, reduce)
+        return nodes_back(out, node_dim) if x.dim() <= 2 else out.squeeze(0)
+    _check_batch(name, batch, rows)
+    if size is None:
+        rowptr, perm = batch_ptr(batch)
+    else:
+        if size < 0:
+            raise ValueError(f"geocompile.{name}: size must be at least 0, got {size}")
+        rowptr, perm, _ = csr_from_coo(batch, batch.new_empty((size, 0)))
+    return nodes_back(segment_reduce(rows, rowptr, perm, reduce), node_dim)
+
+
+def _check_batch(name: str, batch: Tensor, rows: Tensor) -> None:
+    if not isinstance(batch, Tensor) or (batch.dtype != torch.int64 and batch.dtype != torch.int32):
+        raise TypeError(f"geocompile.{name}: batch must be a tensor of dtype int64 or int32")
+    if batch.dim() != 1 or batch.size(0) != rows.size(0):
+        raise ValueError(
+            f"geocompile.{name}: batch must have shape [{rows.size(0)}], one graph number for each node of x, "
+            f"got {list(batch.shape)}"
+        )
+    if batch.device != rows.device:
+        raise ValueError(
+            f"geocompile.{name}: x is on {rows.device} and batch on {batch.device}; move both to one"
+        )

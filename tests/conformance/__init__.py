@@ -1,0 +1,1 @@
+"""Every layer and model of the API reference against everything it must equal: one table of cases, one of checks."""

@@ -1,0 +1,12 @@
+"""The cases, a module for each family of layers."""
+
+from importlib import import_module
+
+from tests.conformance.case import LayerCase
+
+FAMILIES = ("neighbourhoods",)
+
+
+def all_cases() -> list[LayerCase]:
+    """In the order of the families."""
+    return [case for family in FAMILIES for case in import_module(f"{__name__}.{family}").CASES]

@@ -1,0 +1,191 @@
+"""The checks: each takes a case and raises where the layer does not hold; its name is a column of the table."""
+
+import copy
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+import geocompile
+from tests.conformance.case import LayerCase
+from tests.conformance.model import as_model, positional
+
+Check = Callable[[LayerCase], None]
+CLOSE = {"rtol": 1e-9, "atol": 1e-11}
+LIKE_PYG = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def formula(case: LayerCase) -> None:
+    """Eager equals the written formula, on every size."""
+    layer = case.make().eval()
+    for size in case.sizes:
+        inputs = case.draw(size)
+        assert_same(layer(**inputs), case.formula(layer, **inputs), **CLOSE)
+
+
+def pyg(case: LayerCase) -> None:
+    """`from_pyg` gives this layer, with PyG's numbers; `to_pyg` gives PyG's back; state dicts load both ways."""
+    assert case.pyg is not None, "a case without PyG's layer says why in `without`"
+    theirs, plain = case.pyg().eval(), case.make()
+    ours = geocompile.from_pyg(theirs)
+    assert type(ours) is type(plain), f"from_pyg gave {type(ours)}"
+    for layer in (theirs, geocompile.to_pyg(ours)):
+        for size in case.sizes:
+            inputs = case.draw(size)
+            expected = _or_none(layer, inputs)
+            if expected is not None:
+                assert_same(ours(**inputs), expected, **LIKE_PYG)
+    if case.same_state:
+        plain.load_state_dict(theirs.state_dict())
+        theirs.load_state_dict(plain.state_dict())
+
+
+def _or_none(layer: torch.nn.Module, inputs: dict[str, Any]) -> Any:
+    """What PyG's layer gives; None on a graph without nodes or edges that it cannot take."""
+    try:
+        return layer(**inputs)
+    except (RuntimeError, ValueError, IndexError):
+        if all(t.numel() for t in pytree.tree_leaves(inputs) if isinstance(t, Tensor)):
+            raise
+        return None
+
+
+def script(case: LayerCase) -> None:
+    """`torch.jit.script` takes the layer as it is; saved and loaded, it gives the same bits on other sizes."""
+    layer = case.make().eval()
+    saved = io.BytesIO()
+    torch.jit.save(torch.jit.script(layer), saved)
+    saved.seek(0)
+    loaded = torch.jit.load(saved)
+    for size in case.sizes:
+        inputs = case.draw(size)
+        assert_same(loaded(**inputs), layer(**inputs), rtol=0, atol=0)
+
+
+def export(case: LayerCase) -> None:
+    """`torch.export` with every size dynamic."""
+    layer = case.make().eval()
+    arguments = positional(layer, case.draw(case.sizes[0]))
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+        program = torch.export.export(layer, arguments, dynamic_shapes=_dynamic(arguments))
+    exported = program.module()
+    for size in case.sizes:
+        arguments = positional(layer, case.draw(size))
+        assert_same(exported(*arguments), layer(*arguments), **CLOSE)
+
+
+def _dynamic(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_dynamic, value))
+    if isinstance(value, Tensor):
+        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
+    return torch.export.Dim.AUTO if type(value) is int else None
+
+
+def gradients(case: LayerCase) -> None:
+    """The gradients of parameters and inputs are those of finite differences."""
+    layer = case.make()
+    layer.eval()
+    inputs = case.draw((4, 7))
+    leaves = [*pytree.tree_leaves(inputs), *layer.parameters()]
+    floats = [t for t in leaves if isinstance(t, Tensor) and t.is_floating_point()]
+    for tensor in floats:
+        tensor.requires_grad_()
+
+    def outputs(*_: Tensor) -> tuple[Tensor, ...]:
+        found = pytree.tree_leaves(layer(**inputs))
+        return tuple(t for t in found if isinstance(t, Tensor) and t.requires_grad)
+
+    assert torch.autograd.gradcheck(outputs, floats)
+
+
+def trains(case: LayerCase) -> None:
+    """A short seeded training run lowers the loss; `reset_parameters` is reproducible under a seed."""
+    layer = case.make().train()
+    parameters = [p for p in layer.parameters() if p.requires_grad]
+    if parameters:
+        _lower_the_loss(case, layer, parameters)
+    states = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        layer.reset_parameters()  # type: ignore[operator]
+        states.append(copy.deepcopy(layer.state_dict()))
+    assert_same(states[0], states[1], rtol=0, atol=0)
+
+
+def _lower_the_loss(case: LayerCase, layer: torch.nn.Module, parameters: list[torch.nn.Parameter]) -> None:
+    inputs = case.draw((12, 40))
+    optimizer = torch.optim.Adam(parameters, lr=0.02)
+    losses = []
+    for _ in range(30):
+        torch.manual_seed(3)  # dropout, where there is any, is the same in every step
+        optimizer.zero_grad()
+        out = [t for t in pytree.tree_leaves(layer(**inputs)) if isinstance(t, Tensor) and t.requires_grad]
+        loss = torch.stack([(t - 0.3).square().mean() for t in out]).sum()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0], f"the loss went from {losses[0]:g} to {losses[-1]:g}"
+
+
+def torchscript(case: LayerCase) -> None:
+    """Compiled to TorchScript and verified on the graph suite; equal to eager on every size."""
+    engine(case, "torchscript")
+
+
+def onnx(case: LayerCase) -> None:
+    """Compiled to ONNX and verified; equal to eager on every size, with our operators in ONNX Runtime."""
+    engine(case, "onnx")
+
+
+def portable(case: LayerCase) -> None:
+    """The same file without our operator library."""
+    engine(case, "onnx", portable=True)
+
+
+def aotinductor(case: LayerCase) -> None:
+    """Compiled to an AOTInductor package and verified; equal to eager on every size."""
+    engine(case, "aotinductor")
+
+
+def engine(case: LayerCase, target: str, portable: bool = False) -> None:
+    """Compile, which verifies, and compare with eager on the case's own sizes."""
+    model, examples = as_model(case)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = geocompile.compile(
+            model, examples(case.sizes[0]), [target], Path(folder) / "bundle", measure=False
+        )
+        session = bundle.session(target, portable=True) if portable else bundle.session(target)
+        for size in case.sizes:
+            given = examples(size)
+            with torch.no_grad():
+                expected = model(*given)
+            assert_same(session(*given), expected, rtol=1e-4, atol=1e-5)
+
+
+def assert_same(ours: Any, expected: Any, rtol: float, atol: float) -> None:
+    """Tensors alike, in the same structure; NaN equals NaN."""
+    ours, expected = pytree.tree_leaves(ours), pytree.tree_leaves(expected)
+    assert len(ours) == len(expected), f"{len(ours)} results, expected {len(expected)}"
+    for one, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=rtol, atol=atol, equal_nan=True)
+
+
+COLUMNS: dict[str, Check] = {
+    "formula": formula,
+    "PyG": pyg,
+    "script": script,
+    "export": export,
+    "gradients": gradients,
+    "trains": trains,
+    "TorchScript": torchscript,
+    "ONNX": onnx,
+    "ONNX without our library": portable,
+    "AOTInductor": aotinductor,
+}
+"""In the order of the table. `golden` and `C++` stand in modules of their own."""

@@ -1,0 +1,61 @@
+"""The columns that are quick, for every case; engines for the first case of each layer. `python -m tests.conformance`
+runs them all and writes the table."""
+
+import pytest
+import torch
+
+from tests.conformance.case import LayerCase
+from tests.conformance.cases import all_cases
+from tests.conformance.columns import COLUMNS
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # a target here on purpose
+    pytest.mark.filterwarnings("ignore:.*An output with one or more elements was resized"),
+]
+QUICK = ("formula", "PyG", "script", "export", "gradients", "trains")
+ENGINES = ("TorchScript", "ONNX", "ONNX without our library")
+CASES = all_cases()
+
+
+def parameters(cases: list[LayerCase], columns: tuple[str, ...]) -> list[object]:
+    """The cases with the columns that apply to them."""
+    return [
+        pytest.param(case, column, id=f"{case.name}-{column}")
+        for case in cases
+        for column in columns
+        if column not in case.without
+    ]
+
+
+def firsts() -> list[LayerCase]:
+    """The first case of each layer."""
+    return list({case.layer: case for case in reversed(CASES)}.values())[::-1]
+
+
+@pytest.mark.parametrize(("case", "column"), parameters(CASES, QUICK))
+def test_the_layer_holds(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+@pytest.mark.parametrize(("case", "column"), parameters(firsts(), ENGINES))
+def test_the_engine_equals_eager(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "column"), parameters(firsts()[::6], ("AOTInductor",)))
+def test_an_aotinductor_engine_equals_eager(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+def test_no_two_cases_have_one_name() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+def test_a_column_that_does_not_apply_says_why() -> None:
+    assert all(reason.strip() for case in CASES for reason in case.without.values())
+    assert all(case.pyg is not None or "PyG" in case.without for case in CASES)
