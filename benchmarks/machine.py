@@ -4,6 +4,8 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,18 +31,34 @@ def environment(mode: str, threads: int) -> dict[str, str]:
     }
 
 
-def copy_bandwidth(threads: int, size: int = 2**28) -> float:
-    """Bytes a second, read and written, of copying an array that no cache holds; the best of several times."""
+@dataclass(frozen=True)
+class Roofs:
+    """What the machine does at its best, measured."""
+
+    bytes_a_second: float  # read and written by a copy of an array that no cache holds
+    multiply_adds_a_second: float  # of a product of square float32 matrices
+
+
+def roofs(threads: int, size: int = 2**28, width: int = 2048) -> Roofs:
+    """The best of several copies, and of several matrix products."""
     import torch
 
     torch.set_num_threads(threads)
     source, target = torch.zeros(size // 4), torch.empty(size // 4)
+    matrix, product = torch.rand(width, width), torch.empty(width, width)
+    return Roofs(
+        2 * size / _shortest(lambda: target.copy_(source)),
+        width**3 / _shortest(lambda: torch.mm(matrix, matrix, out=product)),
+    )
+
+
+def _shortest(call: Callable[[], object], times: int = 8) -> float:
     seconds = []
-    for _ in range(8):
+    for _ in range(times):
         started = time.perf_counter()
-        target.copy_(source)
+        call()
         seconds.append(time.perf_counter() - started)
-    return 2 * size / min(seconds)
+    return min(seconds)
 
 
 def describe(threads: int) -> str:

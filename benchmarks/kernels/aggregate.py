@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "Weighted aggregation from an edge list, CSR included"
 SETTINGS = {
@@ -29,7 +30,7 @@ def contenders(setting: str) -> dict[str, Maker]:
             rowptr, perm, col = csr_from_coo(targets, x, sources)
             return gather_segment_reduce(x, rowptr, col, g.weight.index_select(0, perm), None, reduce)
 
-        return lambda: call
+        return counted(call, x, g.edge_index, g.weight, multiply_adds=size[1] * channels)
 
     def messages() -> torch.Tensor:
         return x.index_select(0, sources) * g.weight.view(-1, 1)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "GAT attention, 8 heads"
 SETTINGS = {
@@ -44,8 +45,12 @@ def contenders(setting: str) -> dict[str, Maker]:
         return make
 
     return {
-        OURS: lambda: lambda: gat_aggregate(x, g.rowptr, g.col, source, target),
-        ALL: lambda: from_edges,
+        OURS: counted(
+            lambda: gat_aggregate(x, g.rowptr, g.col, source, target),
+            *(x, g.rowptr, g.col, source, target),
+            multiply_adds=size[1] * HEADS * channels,
+        ),
+        ALL: counted(from_edges, x, g.edge_index, source, target, multiply_adds=size[1] * HEADS * channels),
         PYG: lambda: pyg,
         OUR_LAYER: layer(layers.GATConv),
         PYG_LAYER: layer(nn.GATConv),

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "Clusters: matching, voxels, unique edges, numbering"
 SIZES = {size_name(size): size for size in (SMALL, LARGE)}
@@ -27,10 +28,13 @@ def contenders(setting: str) -> dict[str, Maker]:
     g = graph(*SIZES[size])
     ours, peer, call = _pair(what, g)
     rival = with_peer(CLUSTER, lambda: call) if peer == CLUSTER else {PYG: lambda: call}
-    return {OURS: lambda: ours, **rival}
+    return {OURS: ours, **rival}
 
 
-def _pair(what: str, g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+Pair = tuple[Maker, str, Callable[[], Any]]  # ours, whose the peer is, the peer
+
+
+def _pair(what: str, g: Any) -> Pair:
     if what.startswith("graclus"):
         return _matching(g, what.endswith("weighted"))
     if what == "voxel_grid":
@@ -40,7 +44,7 @@ def _pair(what: str, g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]
     return _numbering(g) if what == "consecutive" else _pooling(g)
 
 
-def _matching(g: Any, weighted: bool) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+def _matching(g: Any, weighted: bool) -> Pair:
     from geocompile.custom_ops import graclus
 
     weight = g.weight if weighted else None
@@ -50,14 +54,15 @@ def _matching(g: Any, weighted: bool) -> tuple[Callable[[], Any], str, Callable[
 
         return graclus_cluster(*g.edge_index, weight, g.num_nodes)
 
-    return lambda: graclus(g.edge_index, weight, g.num_nodes), CLUSTER, theirs
+    ours = counted(lambda: graclus(g.edge_index, weight, g.num_nodes), g.edge_index, weight)
+    return ours, CLUSTER, theirs
 
 
 def _points(g: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return features(g.num_edges, 3), torch.arange(g.num_edges) * 8 // g.num_edges
 
 
-def _voxels(g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+def _voxels(g: Any) -> Pair:
     from geocompile.custom_ops import voxel_grid
 
     pos, batch = _points(g)
@@ -69,32 +74,32 @@ def _voxels(g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
 
         return grid_cluster(with_batch, size)
 
-    return lambda: voxel_grid(pos, batch, 0.1), CLUSTER, theirs
+    return counted(lambda: voxel_grid(pos, batch, 0.1), pos, batch), CLUSTER, theirs
 
 
-def _unique(g: Any, with_values: bool) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+def _unique(g: Any, with_values: bool) -> Pair:
     from torch_geometric.utils import coalesce as theirs
 
     from geocompile.custom_ops import coalesce
 
     values = features(g.num_edges, 16) if with_values else None
     return (
-        lambda: coalesce(g.edge_index, values, g.num_nodes),
+        counted(lambda: coalesce(g.edge_index, values, g.num_nodes), g.edge_index, values),
         PYG,
         lambda: theirs(g.edge_index, values, g.num_nodes),
     )
 
 
-def _numbering(g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+def _numbering(g: Any) -> Pair:
     from torch_geometric.nn.pool.consecutive import consecutive_cluster
 
     from geocompile.custom_ops import consecutive, voxel_grid
 
     voxels = voxel_grid(*_points(g), 0.1)
-    return lambda: consecutive(voxels), PYG, lambda: consecutive_cluster(voxels)
+    return counted(lambda: consecutive(voxels), voxels), PYG, lambda: consecutive_cluster(voxels)
 
 
-def _pooling(g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
+def _pooling(g: Any) -> Pair:
     from torch_geometric.data import Batch
     from torch_geometric.nn.pool import max_pool as theirs
 
@@ -105,7 +110,10 @@ def _pooling(g: Any) -> tuple[Callable[[], Any], str, Callable[[], Any]]:
     x, batch = features(g.num_nodes, 64), torch.zeros(g.num_nodes, dtype=torch.long)
     data = Batch(x=x, edge_index=g.edge_index, edge_attr=g.weight, batch=batch)
     return (
-        lambda: max_pool(cluster, x, g.edge_index, g.weight, batch),
+        counted(
+            lambda: max_pool(cluster, x, g.edge_index, g.weight, batch),
+            *(cluster, x, g.edge_index, g.weight, batch),
+        ),
         PYG,
         lambda: theirs(cluster, data),
     )

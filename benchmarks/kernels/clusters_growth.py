@@ -1,13 +1,14 @@
 """Time for each edge, point or number from a million to thirty million: it may not grow faster than the input."""
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "Growth of clusters, 14 edges a node"
 SETTINGS = {
     size_name(size): size
     for size in ((edges // 14, edges) for edges in (1_000_000, 3_000_000, 10_000_000, 30_000_000))
 }
-PER_EDGE = True
+PER, MEASURES_MEMORY = "an edge", True
 
 
 def contenders(setting: str) -> dict[str, Maker]:
@@ -17,10 +18,10 @@ def contenders(setting: str) -> dict[str, Maker]:
     pos = features(g.num_edges, 3)
     voxels = voxel_grid(pos, None, 0.1)
     return {
-        "graclus": lambda: lambda: graclus(g.edge_index, g.weight, g.num_nodes),
-        "voxel_grid": lambda: lambda: voxel_grid(pos, None, 0.1),
-        "coalesce": lambda: lambda: coalesce(g.edge_index, None, g.num_nodes),
-        "consecutive": lambda: lambda: consecutive(voxels),
+        "graclus": counted(lambda: graclus(g.edge_index, g.weight, g.num_nodes), g.edge_index, g.weight),
+        "voxel_grid": counted(lambda: voxel_grid(pos, None, 0.1), pos),
+        "coalesce": counted(lambda: coalesce(g.edge_index, None, g.num_nodes), g.edge_index),
+        "consecutive": counted(lambda: consecutive(voxels), voxels),
     }
 
 

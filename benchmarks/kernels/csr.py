@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "CSR of an edge list"
 SETTINGS = {size_name(size): size for size in (SMALL, LARGE)}
@@ -22,7 +23,10 @@ def contenders(setting: str) -> dict[str, Maker]:
         torch.cumsum(torch.bincount(targets, minlength=g.num_nodes), 0, out=rowptr[1:])
         return rowptr, perm, sources[perm]
 
-    return {OURS: lambda: lambda: csr_from_coo(targets, like, sources), TORCH: lambda: by_torch}
+    return {
+        OURS: counted(lambda: csr_from_coo(targets, like, sources), g.edge_index),
+        TORCH: lambda: by_torch,
+    }
 
 
 def goals(setting: str) -> list[Goal | Limit]:

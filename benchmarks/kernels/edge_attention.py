@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "Edge attention, 8 heads x 16 channels, CSR at hand"
 HEADS, CHANNELS, EDGE_CHANNELS = 8, 16, 16
@@ -25,25 +26,35 @@ def contenders(setting: str) -> dict[str, Maker]:
     make = _dot if kind.startswith("dot") else _additive if kind.startswith("additive") else _cosine
     run = _with_gradients if kind.endswith("gradients") else _without_gradients
 
-    def maker(which: int) -> Maker:
-        return lambda: run(*make(size, with_edges)[which])
+    ours, pyg, reads = make(size, with_edges)
+    multiply_adds = _multiply_adds(kind, *size) * (3 if kind.endswith("gradients") else 1)
+    return {OURS: counted(run(*ours), *reads, multiply_adds=multiply_adds), PYG: lambda: run(*pyg)}
 
-    return {OURS: maker(0), PYG: maker(1)}
+
+def _multiply_adds(kind: str, nodes: int, edges: int) -> int:
+    """Of a forward pass: a score and a weighted row for each edge. A gradient has two products for each of them."""
+    rows = 2 * edges * HEADS * CHANNELS
+    if "edge features" not in kind:
+        return rows
+    if kind.startswith("additive"):
+        return rows + edges * HEADS * CHANNELS * EDGE_CHANNELS
+    return rows + 2 * edges * HEADS * EDGE_CHANNELS + 2 * nodes * HEADS * CHANNELS * EDGE_CHANNELS
 
 
 Call = tuple[Callable[..., Tensor], list[Tensor]]  # a function and what it has gradients of
+Contest = tuple[Call, Call, list[Tensor | None]]  # ours, PyG's and all that ours reads
 
 
-def _without_gradients(call: Callable[..., Tensor], inputs: list[Tensor]) -> object:
-    return torch.inference_mode()(lambda: call(*inputs))
+def _without_gradients(call: Callable[..., Tensor], inputs: list[Tensor]) -> Callable[[], object]:
+    return torch.inference_mode()(lambda: call(*inputs))  # type: ignore[no-any-return]
 
 
-def _with_gradients(call: Callable[..., Tensor], inputs: list[Tensor]) -> object:
+def _with_gradients(call: Callable[..., Tensor], inputs: list[Tensor]) -> Callable[[], object]:
     leaves = [t.clone().requires_grad_() for t in inputs]
     return lambda: torch.autograd.grad(call(*leaves).sum(), leaves)
 
 
-def _dot(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
+def _dot(size: tuple[int, int], with_edges: bool) -> Contest:
     from torch_geometric.nn import TransformerConv
 
     from geocompile.custom_ops import dot_attention
@@ -65,10 +76,10 @@ def _dot(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
     def pyg(query: Tensor, key: Tensor, value: Tensor) -> Any:
         return conv.propagate(g.edge_index, query=query, key=key, value=value, edge_attr=edge)
 
-    return (ours, nodes), (pyg, nodes)
+    return (ours, nodes), (pyg, nodes), [*nodes, g.rowptr, g.col, sorted_edge, weight]
 
 
-def _additive(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
+def _additive(size: tuple[int, int], with_edges: bool) -> Contest:
     from torch_geometric.nn import GATv2Conv
 
     from geocompile.custom_ops import additive_attention
@@ -87,10 +98,10 @@ def _additive(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
         alpha = conv.edge_updater(g.edge_index, x=(source, target), edge_attr=edge)
         return conv.propagate(g.edge_index, x=(source, target), alpha=alpha)
 
-    return (ours, nodes), (pyg, nodes)
+    return (ours, nodes), (pyg, nodes), [*nodes, att, g.rowptr, g.col, sorted_edge, weight]
 
 
-def _cosine(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
+def _cosine(size: tuple[int, int], with_edges: bool) -> Contest:
     from torch_geometric.nn import AGNNConv
 
     from geocompile.custom_ops import cosine_attention
@@ -104,17 +115,8 @@ def _cosine(size: tuple[int, int], with_edges: bool) -> tuple[Call, Call]:
     def pyg(x: Tensor) -> Any:
         return conv(x, g.edge_index)
 
-    return (ours, [x]), (pyg, [x])
+    return (ours, [x]), (pyg, [x]), [x, g.rowptr, g.col]
 
 
 def goals(setting: str) -> list[Goal | Limit]:
     return [Goal(OURS, (PYG,), 3.0), Goal(OURS, (PYG,), 4.0, of="memory")]
-
-
-def traffic(setting: str) -> int:
-    """Bytes of a forward pass if no row of keys, values or sources is ever found in a cache."""
-    kind, (nodes, edges) = SETTINGS[setting]
-    row = 4 * HEADS * CHANNELS
-    gathered = row if kind.startswith("additive") else 2 * row  # additive attention sums what it compares
-    edge = 4 * EDGE_CHANNELS if "edge" in kind else 0
-    return edges * (gathered + edge + 8) + nodes * (2 * row + 8)

@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "Farthest point sampling, 3-D, ratio 0.25"
 SETTINGS = {"1,024 x 8": (1024, 8), "16k": (16384, 1), "65k": (65536, 1)}
@@ -22,7 +23,7 @@ def contenders(setting: str) -> dict[str, Maker]:
         return theirs(x, batch, 0.25, random_start=False)
 
     return {
-        OURS: lambda: lambda: fps(x, batch, 0.25, random_start=False),
+        OURS: counted(lambda: fps(x, batch, 0.25, random_start=False), x, batch),
         **with_peer(PEER, lambda: peer),
     }
 

@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "Fused weighted gather-sum, CSR at hand"
 SETTINGS = {
@@ -22,7 +23,10 @@ def contenders(setting: str) -> dict[str, Maker]:
     def ours(reduce: str) -> Maker:
         from geocompile.custom_ops import gather_segment_reduce
 
-        return lambda: lambda: gather_segment_reduce(x, g.rowptr, g.col, weight, None, reduce)
+        def call() -> torch.Tensor:
+            return gather_segment_reduce(x, g.rowptr, g.col, weight, None, reduce)
+
+        return counted(call, x, g.rowptr, g.col, weight, multiply_adds=size[1] * channels)
 
     def mkl() -> object:
         matrix = torch.sparse_csr_tensor(g.rowptr.int(), g.col.int(), weight, shape)
@@ -50,9 +54,3 @@ def goals(setting: str) -> list[Goal | Limit]:
     faster = FASTER[SETTINGS[setting][1]]
     others = [Goal(reduce, ("sum",), 1 / 1.3) for reduce in ("mean", "max", "min")]
     return [Goal("sum", RIVALS, faster), *others]
-
-
-def traffic(setting: str) -> int:
-    """Bytes that a gather-sum reads and writes if no row of x is ever found in a cache."""
-    (nodes, edges), channels = SETTINGS[setting]
-    return edges * (4 * channels + 8 + 4) + nodes * (4 * channels + 8)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features
+from benchmarks.kernels.work import counted
 
 TITLE = "Grouped products: a matrix for each type of rows"
 SETTINGS = {  # groups, rows of each (the last one has twice as many), channels in and out
@@ -39,10 +40,13 @@ def contenders(setting: str) -> dict[str, Maker]:
             torch.mm(rows.t(), grads, out=to)
         return out
 
+    products = x.numel() * width_out
     return {
-        OURS: lambda: lambda: grouped_matmul(x, ptr, weight),
+        OURS: counted(lambda: grouped_matmul(x, ptr, weight), x, ptr, weight, multiply_adds=products),
         MM: lambda: loop,
-        GRADIENT: lambda: lambda: torch.ops.geocompile.grouped_outer(x, grad, ptr),
+        GRADIENT: counted(
+            lambda: torch.ops.geocompile.grouped_outer(x, grad, ptr), x, grad, ptr, multiply_adds=products
+        ),
         MM_GRADIENT: lambda: gradient_loop,
     }
 

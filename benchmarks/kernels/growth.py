@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "Growth, F=16, 14 edges a node"
 SETTINGS = {
@@ -12,7 +13,7 @@ SETTINGS = {
     )
 }
 CSR, SUM, SOFTMAX = "csr_from_coo", "gather_segment_reduce", "segment_softmax, 1 head"
-PER_EDGE = True
+PER = "an edge"
 
 
 def contenders(setting: str) -> dict[str, Maker]:
@@ -23,9 +24,9 @@ def contenders(setting: str) -> dict[str, Maker]:
     sources, targets = g.edge_index
     like = torch.empty(g.num_nodes, 0)
     return {
-        CSR: lambda: lambda: csr_from_coo(targets, like, sources),
-        SUM: lambda: lambda: gather_segment_reduce(x, g.rowptr, g.col, weight),
-        SOFTMAX: lambda: lambda: segment_softmax(weight, g.rowptr),
+        CSR: counted(lambda: csr_from_coo(targets, like, sources), g.edge_index),
+        SUM: counted(lambda: gather_segment_reduce(x, g.rowptr, g.col, weight), x, g.rowptr, g.col, weight),
+        SOFTMAX: counted(lambda: segment_softmax(weight, g.rowptr), weight, g.rowptr),
     }
 
 

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.kernels.section import SMALL, Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "Kernel-weighted aggregation and product, 64 to 64 channels, CSR at hand"
 CHANNELS = 64
 KERNELS = {"GMM, 3 kernels": 3, "spline, 4 of 25 kernels": 25, "RGCN, 8 relations": 8}
+ACTIVE = {"GMM, 3 kernels": 3, "spline, 4 of 25 kernels": 4, "RGCN, 8 relations": 1}  # of an edge
 SETTINGS = {f"{layer}, {size_name(SMALL)}": layer for layer in KERNELS}
 MEASURES_MEMORY = True
 OURS, ALONE, PEER = "geocompile", "the aggregation alone", "PyG"
@@ -19,10 +21,17 @@ def contenders(setting: str) -> dict[str, Maker]:
     layer = SETTINGS[setting]
     weight = features(KERNELS[layer], CHANNELS, CHANNELS)
     make = {"GMM": _gmm, "spline": _spline, "RGCN": _rgcn}[layer.split(",")[0]]
-    aggregate, peer = make(features(SMALL[0], CHANNELS), weight)
+    x = features(SMALL[0], CHANNELS)
+    aggregate, edges, peer = make(x, weight)
+    sums = SMALL[1] * CHANNELS * ACTIVE[layer]
+    product = SMALL[0] * CHANNELS * weight[..., 0].numel()
     return {
-        ALONE: lambda: aggregate,  # first: the bandwidth is its own
-        OURS: lambda: lambda: aggregate().flatten(1) @ weight.flatten(0, 1),
+        ALONE: counted(aggregate, x, *edges, multiply_adds=sums),
+        OURS: counted(
+            lambda: aggregate().flatten(1) @ weight.flatten(0, 1),
+            *(x, weight, *edges),
+            multiply_adds=sums + product,
+        ),
         PEER: lambda: peer,
     }
 
@@ -31,7 +40,8 @@ def goals(setting: str) -> list[Goal | Limit]:
     return [Goal(OURS, (PEER,), 2.0), Goal(OURS, (PEER,), 1.0, of="memory")]
 
 
-_Pair = tuple[Callable[[], Tensor], Callable[[], Tensor]]
+# ours, what it reads of the edges, PyG's
+_Pair = tuple[Callable[[], Tensor], tuple[Tensor, ...], Callable[[], Tensor]]
 
 
 def _gmm(x: Tensor, weight: Tensor) -> _Pair:
@@ -49,7 +59,8 @@ def _gmm(x: Tensor, weight: Tensor) -> _Pair:
         messages = (transformed.index_select(0, g.edge_index[0]) * gauss.unsqueeze(2)).sum(1)
         return scatter(messages, g.edge_index[1], 0, g.num_nodes, "mean")
 
-    return lambda: gather_kernel_reduce(x, g.rowptr, g.col, in_rows, "mean"), pyg
+    edges = g.rowptr, g.col, in_rows
+    return lambda: gather_kernel_reduce(x, *edges, "mean"), edges, pyg
 
 
 def _spline(x: Tensor, weight: Tensor) -> _Pair:
@@ -69,7 +80,8 @@ def _spline(x: Tensor, weight: Tensor) -> _Pair:
         messages = spline_weighting(x.index_select(0, g.edge_index[0]), weight, basis, index)
         return scatter(messages, g.edge_index[1], 0, g.num_nodes, "mean")
 
-    return lambda: gather_sparse_kernel_reduce(x, g.rowptr, g.col, *in_rows, weight, "mean"), pyg
+    edges = g.rowptr, g.col, *in_rows
+    return lambda: gather_sparse_kernel_reduce(x, *edges, weight, "mean"), edges, pyg
 
 
 def _rgcn(x: Tensor, weight: Tensor) -> _Pair:
@@ -89,15 +101,7 @@ def _rgcn(x: Tensor, weight: Tensor) -> _Pair:
             out += scatter(x.index_select(0, sources), targets, 0, g.num_nodes, "mean") @ weight[r]
         return out
 
-    return (
-        lambda: gather_sparse_kernel_reduce(x, g.rowptr, g.col, None, in_rows, weight, "mean_per_kernel"),
-        pyg,
-    )
+    def ours() -> Tensor:
+        return gather_sparse_kernel_reduce(x, g.rowptr, g.col, None, in_rows, weight, "mean_per_kernel")
 
-
-def traffic(setting: str) -> int:
-    """Bytes that the aggregation reads and writes if no row of x is ever found in a cache."""
-    nodes, edges = SMALL
-    kernels, layer = KERNELS[SETTINGS[setting]], SETTINGS[setting]
-    active = 3 * 4 if "GMM" in layer else 4 * (4 + 8) if "spline" in layer else 8
-    return edges * (4 * CHANNELS + 8 + active) + nodes * (4 * CHANNELS * kernels + 8)
+    return ours, (g.rowptr, g.col, in_rows), pyg

@@ -4,6 +4,7 @@ import torch
 
 from benchmarks.kernels.clouds import SPACE, batch_of, by_scipy, points, space_name
 from benchmarks.kernels.section import Goal, Limit, Maker, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "knn_graph, 3-D, k=16"
 K = 16
@@ -23,7 +24,7 @@ def contenders(setting: str) -> dict[str, Maker]:
         return theirs(x, K, batch, num_workers=2)
 
     return {
-        OURS: lambda: lambda: knn_graph(x, K, batch),
+        OURS: counted(lambda: knn_graph(x, K, batch), x, batch),
         **with_peer(PEER, lambda: peer),
         SCIPY: lambda: lambda: by_scipy(x, graphs, lambda tree, own: tree.query(own, K + 1, workers=2)),
     }

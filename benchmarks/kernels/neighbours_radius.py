@@ -4,6 +4,7 @@ import torch
 
 from benchmarks.kernels.clouds import SPACE, batch_of, by_scipy, points, space_name
 from benchmarks.kernels.section import Goal, Limit, Maker, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "radius_graph, 3-D, about 16 neighbours"
 SETTINGS = {space_name(size): size for size in SPACE}
@@ -27,7 +28,7 @@ def contenders(setting: str) -> dict[str, Maker]:
         return theirs(x, r, batch, num_workers=2)
 
     return {
-        OURS: lambda: lambda: radius_graph(x, r, batch),
+        OURS: counted(lambda: radius_graph(x, r, batch), x, batch),
         **with_peer(PEER, lambda: peer),
         SCIPY: lambda: (
             lambda: by_scipy(x, graphs, lambda tree, own: tree.query_ball_point(own, r, workers=2))

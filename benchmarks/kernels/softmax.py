@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import LARGE, SMALL, Goal, Limit, Maker, features, graph, size_name
+from benchmarks.kernels.work import counted
 
 TITLE = "Segment softmax, 8 heads"
 SETTINGS = {size_name(size): size for size in (SMALL, LARGE)}
@@ -24,9 +25,9 @@ def contenders(setting: str) -> dict[str, Maker]:
         return segment_softmax(scores, rowptr, perm)
 
     return {
-        SORTED: lambda: lambda: segment_softmax(scores, g.rowptr),
-        PERMUTED: lambda: lambda: segment_softmax(scores, g.rowptr, g.perm),
-        ALL: lambda: from_edges,
+        SORTED: counted(lambda: segment_softmax(scores, g.rowptr), scores, g.rowptr),
+        PERMUTED: counted(lambda: segment_softmax(scores, g.rowptr, g.perm), scores, g.rowptr, g.perm),
+        ALL: counted(from_edges, scores, targets),
         PYG: lambda: lambda: softmax(scores, targets, num_nodes=g.num_nodes),
     }
 

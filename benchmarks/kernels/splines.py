@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, with_peer
+from benchmarks.kernels.work import counted
 
 TITLE = "Kernel weights of edges"
 # edges, pseudo-dimensions, degree
@@ -33,9 +34,11 @@ def contenders(setting: str) -> dict[str, Maker]:
         return scaled.sum(-1).exp()
 
     return {
-        SPLINE: lambda: lambda: spline_basis(pseudo, kernel_size, is_open, degree),
+        SPLINE: counted(lambda: spline_basis(pseudo, kernel_size, is_open, degree), pseudo),
         **with_peer("torch_spline_conv", lambda: peer),
-        GAUSSIAN: lambda: lambda: gaussian_weights(pseudo, mu, sigma),
+        GAUSSIAN: counted(
+            lambda: gaussian_weights(pseudo, mu, sigma), pseudo, multiply_adds=pseudo.numel() * mu.size(0)
+        ),
         PYG: lambda: pyg,
     }
 

@@ -4,7 +4,6 @@ import functools
 import os
 import platform
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from geocompile.measurement.memory_worker import peak_of_engine, smallest_and_la
 from geocompile.measurement.results import Contender, Latency, MeasuredGraph, Measurement
 from geocompile.progress import Progress
 from geocompile.runtimes.libtorch import limited_threads
-from geocompile.timing import MIN_ROUNDS, WARM_UP_CALLS, time_side_by_side
+from geocompile.timing import MIN_ROUNDS, WARM_UP_CALLS, seconds_of, time_side_by_side
 from geocompile.verification.inputs import symbolic_sizes
 from geocompile.verification.report import first_line
 
@@ -105,18 +104,12 @@ def _engine(bundle: "Bundle", target: str, graphs: list[Inputs]) -> list[Call]:
 def _time(contenders: dict[str, Contender], graph: str, calls: dict[str, Call], seconds: float) -> None:
     if not calls:
         return
-    slowest = max(_seconds_of(call) for call in calls.values())
+    slowest = max(seconds_of(call) for call in calls.values())
     rounds = max(1, min(MIN_ROUNDS, int(seconds / (2 * slowest))))
     timings = time_side_by_side(calls, seconds, rounds, warm_up=WARM_UP_CALLS if rounds == MIN_ROUNDS else 0)
     for name, timing in timings.items():
         latency = Latency(graph, timing.p50, timing.calls)
         contenders[name] = replace(contenders[name], latencies=(*contenders[name].latencies, latency))
-
-
-def _seconds_of(call: Call) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def _peak(bundle: "Bundle", name: str, call: Call) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""docs/benchmarks/kernels.md: a heading that says what was measured on, and the tables in the order of the sections."""
+
+import argparse
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.kernels.measure import PATIENCE, THREADS
+from benchmarks.kernels.worker import LONGEST_CALL
+
+PEERS = ("torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv")
+OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"
+END = "\n\nWritten by `python -m benchmarks.kernels --write`.\n"
+
+
+def write(heading: str, tables: dict[str, str], titles: list[str]) -> None:
+    """The tables in the order of `titles`; those that were not measured now stay as they are."""
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    stored = OUTPUT.read_text() if OUTPUT.exists() else ""
+    for part in stored.removesuffix(END).split("\n\n## ")[1:]:
+        tables.setdefault(part.split("\n", 1)[0], f"## {part.strip()}")
+    parts = [heading, *(tables[title] for title in titles if title in tables)]
+    OUTPUT.write_text("\n\n".join(parts) + END)
+
+
+def heading(arguments: argparse.Namespace, roofs: machine.Roofs) -> str:
+    """What the tables were measured on, and how to read them."""
+    peers = ", ".join(f"{peer} {_version(peer)}" for peer in PEERS)
+    return (
+        f"# Operators beside their peers\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {arguments.mode}.\n\n"
+        "Calls are made in turns in one process: the median of each contender, and of these the best of "
+        f"{arguments.processes} processes (fewer where a setting takes more than {PATIENCE:g} s; a call of more than "
+        f"{LONGEST_CALL:g} s is made once, for its time alone). A goal is met where the last column says so; peers "
+        "that are not installed are left out (`make peers`).\n\n"
+        "Beside our times stands the share of the nearer of two roofs. `copy`: every byte of the inputs and results "
+        f"moved once, of the {roofs.bytes_a_second / 1e9:.1f} GB/s of copying an array that no cache holds. What "
+        "caches hold can pass 100%; a search or a gather, which returns to the same bytes again and again, stays far "
+        "below. `peak`: the multiply-adds of the formula (none are counted for searches and sorts), of the "
+        f"{roofs.multiply_adds_a_second / 1e9:.0f} G/s of torch.mm on float32 matrices of 2,048 x 2,048."
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
