@@ -1,10 +1,49 @@
 """Features at the two ends of a graph's edges: one tensor for both, or a pair for a bipartite graph. Scriptable."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.layers.common.propagation import count_at, ends, initial_sizes, note_size
+from geocompile.layers.common.checks import check_edge_index, check_pair
+from geocompile.layers.common.propagation import count_at, end_of, ends, initial_sizes, note_size, pick_end
+
+
+class Pair(NamedTuple):
+    """The features of both ends, as a layer was given them."""
+
+    source: Tensor  # of the nodes that send
+    target: Tensor | None  # of those that receive; of one graph's own nodes the same tensor
+    num_receiving: int
+    is_pair: bool  # two sides, not one graph's own nodes
+
+
+def opened(
+    layer: str,
+    x: Tensor | tuple[Tensor, Tensor | None],
+    edge_index: Tensor,
+    size: tuple[int, int] | None,
+    flow: str,
+    sender_first: bool,
+    node_dim: int,
+) -> Pair:
+    """What a layer's ``x`` and ``edge_index`` say: who sends, who receives, how many.
+
+    Raises:
+        TypeError, ValueError: ``edge_index`` is none, ``x`` is neither a tensor nor a pair, the sending features are
+            None, or sizes contradict each other.
+    """
+    check_edge_index(layer, edge_index)
+    is_pair = not isinstance(x, Tensor)
+    if isinstance(x, Tensor):
+        x = (x, x)
+    if not is_scripting():
+        check_pair(layer, x)
+    sender = sending_end(flow, sender_first)
+    source, target = pick_end("x", x[0], x[1], sender), end_of(x[0], x[1], 1 - sender)
+    count = count_receiving(source, target, size, sender, flow, node_dim)
+    return Pair(source, target, count, is_pair)
 
 
 def sending_end(flow: str, sender_first: bool) -> int:

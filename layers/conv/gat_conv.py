@@ -10,11 +10,11 @@ from torch.nn.functional import linear as linear_map
 
 from geocompile.custom_ops import gat_aggregate, gat_coefficients, gather_segment_reduce
 from geocompile.layers.common.attention import AttentionGraph, folded, listed_with_loops, with_loops
-from geocompile.layers.common.checks import check_edge_index, check_features, check_pair, edge_attr_as
+from geocompile.layers.common.checks import check_features, edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
 from geocompile.layers.common.loop_features import LoopFeatures
-from geocompile.layers.common.pairs import count_receiving, sending_end, smaller
-from geocompile.layers.common.propagation import end_of, ends, group_edges, pick_end
+from geocompile.layers.common.pairs import opened, smaller
+from geocompile.layers.common.propagation import ends, group_edges
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -224,17 +224,11 @@ class GATConv(MessagePassing):
         edge_attr: Tensor | None,
         size: tuple[int, int] | None,
     ) -> _Terms:
-        check_edge_index("GATConv", edge_index)
-        is_pair = not isinstance(x, Tensor)
-        if isinstance(x, Tensor):
-            x = (x, x)
-        if not is_scripting():
-            check_pair("GATConv", x)
-        sender = sending_end(self.flow, self.sender_first)
-        source, target = pick_end("x", x[0], x[1], sender), end_of(x[0], x[1], 1 - sender)
+        source, target, num_receiving, is_pair = opened(
+            "GATConv", x, edge_index, size, self.flow, self.sender_first, 0
+        )
         if not is_scripting():
             self._infer_sizes(source, target, edge_attr)
-        num_receiving = count_receiving(source, target, size, sender, self.flow, 0)
         h, from_source, from_target = self._projected(source, target, edge_index, num_receiving, is_pair)
         graph = self._graph(edge_index, edge_attr, source, num_receiving)
         if is_pair and self.add_self_loops:

@@ -2,13 +2,12 @@
 
 import torch
 from torch import Tensor
-from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce
-from geocompile.layers.common.checks import check_edge_index, check_features, check_pair
+from geocompile.layers.common.checks import check_features
 from geocompile.layers.common.linear import reset
-from geocompile.layers.common.pairs import count_receiving, sending_end
-from geocompile.layers.common.propagation import end_of, ends, group_edges, nodes_back, nodes_first, pick_end
+from geocompile.layers.common.pairs import opened
+from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -91,16 +90,10 @@ class GINConv(MessagePassing):
         size: tuple[int, int] | None = None,
     ) -> Tensor:
         """The features of every target node after the convolution; see the class for shapes and errors."""
-        check_edge_index("GINConv", edge_index)
-        is_pair = not isinstance(x, Tensor)
-        if isinstance(x, Tensor):
-            x = (x, x)
-        if not is_scripting():
-            check_pair("GINConv", x)
-        sender = sending_end(self.flow, self.sender_first)
-        source, target = pick_end("x", x[0], x[1], sender), end_of(x[0], x[1], 1 - sender)
+        source, target, count, is_pair = opened(
+            "GINConv", x, edge_index, size, self.flow, self.sender_first, self.node_dim
+        )
         check_features("GINConv", source, edge_index, source, -1, self.node_dim)
-        count = count_receiving(source, target, size, sender, self.flow, self.node_dim)
         i, j = ends(self.flow)
         rowptr, col, _ = group_edges(edge_index[i], edge_index[j], count)
         own = (1.0 + self.eps).to(source.dtype)

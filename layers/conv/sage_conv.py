@@ -5,11 +5,11 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce
-from geocompile.layers.common.checks import check_edge_index, check_features, check_pair
+from geocompile.layers.common.checks import check_features
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
-from geocompile.layers.common.pairs import count_receiving, sending_end
+from geocompile.layers.common.pairs import opened
 from geocompile.layers.common.precision import unit_length
-from geocompile.layers.common.propagation import end_of, ends, group_edges, nodes_back, nodes_first, pick_end
+from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
 from geocompile.layers.common.self_loops import reduce_with_self
 from geocompile.layers.message_passing import MessagePassing
 
@@ -123,25 +123,19 @@ class SAGEConv(MessagePassing):
         size: tuple[int, int] | None = None,
     ) -> Tensor:
         """The features of every target node after the convolution; see the class for shapes and errors."""
-        check_edge_index("SAGEConv", edge_index)
-        is_pair = not isinstance(x, Tensor)
-        if isinstance(x, Tensor):
-            x = (x, x)
-        if not is_scripting():
-            check_pair("SAGEConv", x)
+        source, target, count, is_pair = opened(
+            "SAGEConv", x, edge_index, size, self.flow, self.sender_first, self.node_dim
+        )
         if is_pair and self.add_self_loops:
             raise ValueError(
                 "geocompile.SAGEConv: in a pair of features no node is its own neighbour; "
                 "use root_weight=True, or add_self_loops=False"
             )
-        sender = sending_end(self.flow, self.sender_first)
-        source, target = pick_end("x", x[0], x[1], sender), end_of(x[0], x[1], 1 - sender)
         if not is_scripting():
             infer_size(self.lin_l, source)
         check_features(
             "SAGEConv", source, edge_index, self.lin_l.weight, self.lin_l.in_features, self.node_dim
         )
-        count = count_receiving(source, target, size, sender, self.flow, self.node_dim)
         out = nodes_back(self._neighbours(source, edge_index, count), self.node_dim)
         if self.lin_r is not None and target is not None:
             if not is_scripting():
