@@ -1,34 +1,14 @@
-"""The layers against recorded values of torch_geometric 1.2.0, under the rulings of the project's semantics table."""
+"""MessagePassing, GCNConv, GraphConv, SAGEConv, GATConv, GINConv and the global sums, means and maxima."""
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from geocompile import layers
+from tests.conformance.golden import Values, assert_golden
 from tests.layers.user_layers import Plain, SpecialArguments
-
-FOLDER = Path(__file__).parent / "golden"
-
-
-def golden(name: str) -> dict[str, Tensor]:
-    with np.load(FOLDER / f"{name}.npz") as arrays:
-        return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-
-
-def assert_golden(ours: Tensor, recorded: Tensor) -> None:
-    torch.testing.assert_close(ours, recorded, rtol=1e-10, atol=1e-10)
-
-
-def gcn_conv(case: dict[str, Tensor], **options: bool) -> layers.GCNConv:
-    conv = layers.GCNConv(*case["param.weight"].shape, bias="param.bias" in case, **options).double()
-    state = {"lin.weight": case["param.weight"].T}
-    if "param.bias" in case:
-        state["bias"] = case["param.bias"]
-    conv.load_state_dict(state)
-    return conv
 
 
 def dense_normalised(edge_index: Tensor, weight: Tensor, num_nodes: int) -> Tensor:
@@ -45,46 +25,49 @@ def dense_normalised(edge_index: Tensor, weight: Tensor, num_nodes: int) -> Tens
     return scale[:, None] * adjacency * scale[None]
 
 
-@pytest.mark.parametrize(("name", "aggr"), [("MessagePassing_0", "add"), ("MessagePassing_2", "max")])
-def test_message_passing(name: str, aggr: str) -> None:
-    case = golden(name)
+def message_passing(aggr: str, case: Values) -> None:
     assert_golden(Plain(aggr=aggr)(case["in.x"], case["in.edge_index"]), case["out.out"])
 
 
-def test_message_passing_with_special_arguments() -> None:
-    case = golden("MessagePassing_4")
+def special_arguments(case: Values) -> None:
     inputs = case["in.x"], case["in.edge_index"], case["in.ea"]
     assert_golden(SpecialArguments()(*inputs), case["out.out"])
 
 
-def test_gcn_conv_keeps_the_weight_of_loops_and_takes_degrees_at_the_target() -> None:
+def gcn_layer(case: Values, **options: bool) -> layers.GCNConv:
+    conv = layers.GCNConv(*case["param.weight"].shape, bias="param.bias" in case, **options).double()
+    state = {"lin.weight": case["param.weight"].T}
+    if "param.bias" in case:
+        state["bias"] = case["param.bias"]
+    conv.load_state_dict(state)
+    return conv
+
+
+def gcn_directed(case: Values) -> None:
     """1.2.0 replaces loops and takes degrees at the source, the formula's A + I doubles loops; ours is PyG 2.8.1's."""
-    case = golden("GCNConv_0")
     edge_index = case["in.edge_index"]
     matrix = dense_normalised(edge_index, torch.ones(edge_index.size(1)), 7)
     expected = matrix @ case["in.x"] @ case["param.weight"] + case["param.bias"]
-    ours = gcn_conv(case)(case["in.x"], edge_index)
+    ours = gcn_layer(case)(case["in.x"], edge_index)
     assert_golden(ours, expected)
     untouched_by_loops = [4, 5, 6]
     assert_golden(ours[untouched_by_loops], case["doc.out"][untouched_by_loops])
 
 
-def test_gcn_conv_on_a_symmetric_graph_where_all_sources_agree() -> None:
-    case = golden("GCNConv_2")
-    assert_golden(
-        gcn_conv(case)(case["in.x"], case["in.edge_index"], case["in.edge_weight"]), case["out.out"]
-    )
+def gcn_symmetric(case: Values) -> None:
+    """Here all sources agree."""
+    inputs = case["in.x"], case["in.edge_index"], case["in.edge_weight"]
+    assert_golden(gcn_layer(case)(*inputs), case["out.out"])
 
 
-def test_gcn_conv_cached() -> None:
-    case = golden("GCNConv_4")
-    conv = gcn_conv(case, cached=True)
+def gcn_cached(case: Values) -> None:
+    conv = gcn_layer(case, cached=True)
     assert_golden(conv(case["in.x"], case["in.edge_index"]), case["out.out"])
     assert_golden(conv(case["in.x2"], case["in.edge_index2"]), case["out.out2"])
 
 
-def test_gcn_conv_norm_lists_edges_as_recorded_with_weights_by_the_ruling() -> None:
-    case = golden("GCNConv_norm_0")
+def gcn_norm(case: Values) -> None:
+    """Edges are listed as recorded, their weights are by the ruling."""
     edge_index, norm = layers.GCNConv.norm(case["in.edge_index"], 7, case["in.edge_weight"])
     assert torch.equal(edge_index, case["out.edge_index"])
     dense = torch.zeros(7, 7, dtype=torch.float64).index_put(
@@ -93,9 +76,7 @@ def test_gcn_conv_norm_lists_edges_as_recorded_with_weights_by_the_ruling() -> N
     assert_golden(dense, dense_normalised(case["in.edge_index"], case["in.edge_weight"], 7))
 
 
-@pytest.mark.parametrize(("name", "aggr"), [("GraphConv_0", "add"), ("GraphConv_2", "max")])
-def test_graph_conv(name: str, aggr: str) -> None:
-    case = golden(name)
+def graph_conv(aggr: str, case: Values) -> None:
     conv = layers.GraphConv(3, 4, aggr).double()
     conv.load_state_dict(
         {
@@ -107,10 +88,8 @@ def test_graph_conv(name: str, aggr: str) -> None:
     assert_golden(conv(case["in.x"], case["in.edge_index"]), case["out.out"])
 
 
-@pytest.mark.parametrize("name", ["SAGEConv_0", "SAGEConv_2"])
-def test_sage_conv(name: str) -> None:
+def sage_conv(case: Values) -> None:
     """1.2.0 aggregated at row 0; the written formula aggregates where edges point to."""
-    case = golden(name)
     state = {"lin_l.weight": case["param.weight"].T}
     if "param.bias" in case:
         state["lin_l.bias"] = case["param.bias"]
@@ -123,12 +102,9 @@ def test_sage_conv(name: str) -> None:
     assert_golden(flowing_back(case["in.x"], case["in.edge_index"]), case["out.out"])
 
 
-@pytest.mark.parametrize(("name", "options"), [("GATConv_0", {}), ("GATConv_2", {"concat": False})])
-def test_gat_conv(name: str, options: dict[str, bool]) -> None:
-    case = golden(name)
+def gat_conv(concat: bool, negative_slope: float, case: Values) -> None:
     heads = case["param.att"].size(1)
-    slope = {"GATConv_0": 0.2, "GATConv_2": 0.1}[name]
-    conv = layers.GATConv(3, 4, heads, negative_slope=slope, dropout=0.5, **options).double().eval()
+    conv = layers.GATConv(3, 4, heads, concat, negative_slope, dropout=0.5).double().eval()
     conv.load_state_dict(
         {
             "lin.weight": case["param.weight"].T,
@@ -140,10 +116,8 @@ def test_gat_conv(name: str, options: dict[str, bool]) -> None:
     assert_golden(conv(case["in.x"], case["in.edge_index"]), case["out.out"])
 
 
-@pytest.mark.parametrize(("name", "eps"), [("GINConv_0", 0.0), ("GINConv_2", 0.5)])
-def test_gin_conv(name: str, eps: float) -> None:
+def gin_conv(eps: float, case: Values) -> None:
     """1.2.0 drops self-loops and aggregates at row 0; ours keeps them, as the written formula."""
-    case = golden(name)
     mlp = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))
     conv = layers.GINConv(mlp, eps).double()
     conv.load_state_dict(
@@ -155,9 +129,27 @@ def test_gin_conv(name: str, eps: float) -> None:
     assert_golden(conv(case["in.x"], edge_index), case.get("doc.out", case["out.out"]))
 
 
-@pytest.mark.parametrize("reduce", ["add", "mean", "max"])
-@pytest.mark.parametrize(("number", "size"), [(0, None), (2, 5)])
-def test_global_pools(reduce: str, number: int, size: int | None) -> None:
-    case = golden(f"global_{reduce}_pool_{number}")
+def global_pool(reduce: str, size: int | None, case: Values) -> None:
     pool = getattr(layers, f"global_{reduce}_pool")
     assert_golden(pool(case["in.x"], case["in.batch"], size), case["out.out"])
+
+
+GOLDEN: dict[str, Callable[[Values], None]] = {
+    "MessagePassing_0": partial(message_passing, "add"),
+    "MessagePassing_2": partial(message_passing, "max"),
+    "MessagePassing_4": special_arguments,
+    "GCNConv_0": gcn_directed,
+    "GCNConv_2": gcn_symmetric,
+    "GCNConv_4": gcn_cached,
+    "GCNConv_norm_0": gcn_norm,
+    "GraphConv_0": partial(graph_conv, "add"),
+    "GraphConv_2": partial(graph_conv, "max"),
+    "SAGEConv_0": sage_conv,
+    "SAGEConv_2": sage_conv,
+    "GATConv_0": partial(gat_conv, True, 0.2),
+    "GATConv_2": partial(gat_conv, False, 0.1),
+    "GINConv_0": partial(gin_conv, 0.0),
+    "GINConv_2": partial(gin_conv, 0.5),
+    **{f"global_{reduce}_pool_0": partial(global_pool, reduce, None) for reduce in ("add", "mean", "max")},
+    **{f"global_{reduce}_pool_2": partial(global_pool, reduce, 5) for reduce in ("add", "mean", "max")},
+}
