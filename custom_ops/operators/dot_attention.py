@@ -101,7 +101,8 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     and so is its derivative.
 
     Args:
-        x: ``[num_nodes, channels]`` or ``[num_nodes, heads, channels]`` float32, float64, float16 or bfloat16.
+        x: ``[num_nodes, channels]`` or ``[num_nodes, heads, channels]`` float32, float64, float16 or bfloat16 (halves
+            are computed in float32, their gradients too).
         rowptr: ``[num_nodes + 1]`` int64 or int32, from `csr_from_coo`.
         col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, below num_nodes.
         beta: A number, or a tensor of one element or one per head (a parameter).
@@ -117,13 +118,14 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     ``AGNNConv``.
     """
     nodes = x.unsqueeze(1) if x.dim() == 2 else x
-    wide = widened(nodes)  # in a half a norm overflows, and what bounds it from below would be 0
+    # In a half a norm overflows, what bounds it from below would be 0, and gradients of small vectors are subnormal.
+    wide = widened(nodes)
     norm = torch.linalg.vector_norm(wide, dim=2, keepdim=True)
-    # Infinitely long, a zero vector has the direction 0 and the derivative 0, which would overflow for a half.
+    # Infinitely long, a zero vector has the direction 0 and the derivative 0.
     direction = wide / norm.clamp_min(1e-12).masked_fill(norm == 0, torch.inf)
-    scaled = direction * (beta.view(-1, 1) if isinstance(beta, Tensor) else beta)
-    out, _ = dot_attention(scaled.to(x.dtype), direction.to(x.dtype), nodes, rowptr, col)
-    return out.view_as(x)
+    scaled = direction * (widened(beta).view(-1, 1) if isinstance(beta, Tensor) else beta)
+    out, _ = dot_attention(scaled, direction, wide, rowptr, col)
+    return out.to(x.dtype).view_as(x)
 
 
 @in_float32
