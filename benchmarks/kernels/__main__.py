@@ -25,6 +25,7 @@ NAMES = (
     "neighbours",
     "neighbours_radius",
     "neighbours_features",
+    "neighbours_dimensions",
     "neighbours_growth",
     "clusters",
     "clusters_growth",

@@ -71,11 +71,11 @@ def test_radius_is_complete_up_to_the_cap(
         assert torch.equal(distance[i, own], distance[i].sort().values[: len(own)])
 
 
-@pytest.mark.parametrize("dimensions", [1, 2, 3, 4, 7, 12, 70])
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 4, 7, 8, 9, 12, 16, 17, 70])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_neighbours_are_those_of_scipys_tree(dimensions: int, dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(dimensions)
-    x, y = (torch.rand(n, dimensions, generator=generator, dtype=dtype) for n in (3000, 700))
+    x, y = (torch.rand(n, dimensions, generator=generator, dtype=dtype) for n in (5000, 700))
     tree, queries = cKDTree(x.double().numpy()), y.double().numpy()
     distance, places = tree.query(queries, 7)
     clear = (np.diff(distance, axis=1) > 1e-5).all(axis=1)  # where rounding does not decide

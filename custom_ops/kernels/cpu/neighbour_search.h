@@ -7,14 +7,18 @@
 
 namespace geocompile::cpu {
 
-constexpr int64_t kGroup = 16;        // points, or boxes, whose distances are computed together: a vector or a few
-constexpr int64_t kMostTreeDims = 8;  // beyond, most of a tree is visited
-constexpr int64_t kMostLevels = 8;    // 16^8 points
-constexpr int64_t kTile = 32;         // queries that go through packed points together
+constexpr int64_t kGroup = 16;  // points, or boxes, whose distances are computed together: a vector or a few
+constexpr int64_t kMostTreeDims = 16;
+constexpr int64_t kMostLevels = 8;  // 16^8 points
+constexpr int64_t kTile = 32;       // queries that go through packed points together
 
 // The number of coordinates that a point of a tree is stored with: a few, so that loops over them are unrolled. The
 // rest are zeros, which change no distance.
-constexpr int64_t tree_dims(int64_t dims) { return dims <= 2 ? 2 : dims == 3 ? 3 : dims == 4 ? 4 : kMostTreeDims; }
+constexpr int64_t tree_dims(int64_t dims) {
+  for (const int64_t stored : {2, 3, 4, 8})
+    if (dims <= stored) return stored;
+  return kMostTreeDims;
+}
 
 // The points and queries of one graph.
 struct Cloud {

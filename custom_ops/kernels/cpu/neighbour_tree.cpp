@@ -29,6 +29,7 @@ void with_items(const Neighbours& args, const Body& body) {
       case 2: return body(value, Type<Item<T, 2>>{});
       case 3: return body(value, Type<Item<T, 3>>{});
       case 4: return body(value, Type<Item<T, 4>>{});
+      case 8: return body(value, Type<Item<T, 8>>{});
       default: return body(value, Type<Item<T, kMostTreeDims>>{});
     }
   });

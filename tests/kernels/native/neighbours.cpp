@@ -100,7 +100,8 @@ void random_clouds() {
 // Enough points for trees, few places and many; so many neighbours that they are pooled.
 template <class T, class I>
 void large_clouds(int64_t dims, int64_t places, int64_t most) {
-  for (int i = 0; i < 4; ++i) Problem<T, I>(1000 + draw(300), 400 + draw(300), dims, most, places).check();
+  const int64_t points = dims <= 8 ? 1024 : 4096, times = dims <= 8 ? 4 : 1;
+  for (int64_t i = 0; i < times; ++i) Problem<T, I>(points + draw(300), 400 + draw(300), dims, most, places).check();
 }
 
 template <class T, class I>
@@ -136,7 +137,7 @@ const Family family(
       hostile<double, int32_t>();
     },
     [] {
-      for (int64_t dims : {1, 2, 3, 4, 6, 8})
+      for (int64_t dims : {1, 2, 3, 4, 6, 8, 9, 16})
         for (int64_t places : {1, 3, 1000}) {
           large_clouds<float, int64_t>(dims, places, 7);
           large_clouds<double, int32_t>(dims, places, 70);

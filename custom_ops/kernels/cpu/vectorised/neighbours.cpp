@@ -312,6 +312,7 @@ void search_cloud(const NeighbourSearch& search, const Cloud& cloud, int64_t beg
     case 2: return search_tree<S, T, 2>(search, cloud, begin, end, scratch);
     case 3: return search_tree<S, T, 3>(search, cloud, begin, end, scratch);
     case 4: return search_tree<S, T, 4>(search, cloud, begin, end, scratch);
+    case 8: return search_tree<S, T, 8>(search, cloud, begin, end, scratch);
     default: return search_tree<S, T, kMostTreeDims>(search, cloud, begin, end, scratch);
   }
 }
