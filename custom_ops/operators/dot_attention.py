@@ -123,7 +123,7 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     norm = torch.linalg.vector_norm(wide, dim=2, keepdim=True)
     # Infinitely long, a zero vector has the direction 0 and the derivative 0.
     direction = wide / norm.clamp_min(1e-12).masked_fill(norm == 0, torch.inf)
-    scaled = direction * (widened(beta).view(-1, 1) if isinstance(beta, Tensor) else beta)
+    scaled = direction * widened(beta).view(-1, 1) if isinstance(beta, Tensor) else direction * beta
     out, _ = dot_attention(scaled, direction, wide, rowptr, col)
     return out.to(x.dtype).view_as(x)
 
