@@ -56,9 +56,7 @@ def graclus_reference(
     """The meaning of `graclus`."""
     out = torch.arange(rowptr.size(0) - 1)
     matched: set[int] = set()
-    weights = (
-        torch.zeros(col.size(0)) if weight is None else weight.double().nan_to_num(-torch.inf, None, None)
-    )
+    weights = torch.zeros(col.size(0)) if weight is None else weight.masked_fill(weight.isnan(), -torch.inf)
     for node in out.tolist() if order is None else order.tolist():
         begin, end = rowptr[node : node + 2].tolist()
         free = [

@@ -118,7 +118,7 @@ def grid_cluster_reference(
     high = pos.max(dim=0).values if end is None else end
     strides = torch.cat([torch.ones(1, dtype=torch.long), (((high - low) / size).long() + 1).cumprod(0)])
     voxels = (((pos - low) / size).long() * strides[:-1]).sum(dim=1)
-    return voxels if batch is None else voxels + batch * strides[-1]
+    return voxels if batch is None else voxels + batch.long() * strides[-1]
 
 
 def _fake_grid_cluster(

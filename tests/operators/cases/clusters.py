@@ -33,6 +33,14 @@ def _graclus() -> Iterator[Case]:
     few = np.array([3, 3, 7, 3])
     yield Case("graclus", "ties", {**edges, "weight": ties, "order": None})
     yield Case("graclus", "special-weights", {**edges, "weight": special, "order": None})
+    three = {"rowptr": np.array([0, 2, 3, 4]), "col": np.array([1, 2, 0, 0])}
+    largest = float(np.finfo(np.float64).max)
+    for name, first in {
+        "nan-and-minus-infinity": [np.nan, -np.inf],
+        "least-and-minus-infinity": [-np.inf, -largest],
+        "largest-and-infinity": [largest, np.inf],
+    }.items():
+        yield Case("graclus", name, {**three, "weight": np.array([*first, 0.0, 0.0]), "order": None})
     yield Case("graclus", "some-visits-repeated", {**edges, "weight": None, "order": few})
     yield Case("graclus", "no-visits", {**edges, "weight": special, "order": few[:0]})
 
@@ -57,6 +65,10 @@ def _grid_cluster() -> Iterator[Case]:
     lattice = np.stack(np.meshgrid(np.arange(5.0), np.arange(4.0)), -1).reshape(-1, 2)
     borders = {"pos": lattice, "size": np.array([2.0, 1.0]), "start": None, "end": None, "batch": None}
     yield Case("grid_cluster", "on-the-borders", borders)
+    far = {"pos": np.array([[0.0] * 3, [9999.0] * 3, [0.0] * 3, [9999.0] * 3]), "size": np.ones(3)}
+    for index in (np.int64, np.int32):
+        graph = {"batch": np.array([0, 0, 2, 2], index)}
+        yield Case("grid_cluster", f"numbers-beyond-int32-{index.__name__}", borders | far | graph)
     outside = {"start": np.array([1.0, 1.0]), "end": np.array([2.0, 2.0])}
     yield Case("grid_cluster", "outside-of-the-extent", borders | outside)
 
