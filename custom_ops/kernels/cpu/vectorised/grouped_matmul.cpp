@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kChunkValues = 1 << 16;    // of x: its rows stay in the second-level cache for all panels
 constexpr int64_t kFewRows = 2 * kTileRows;  // up to which packing a panel costs more than it brings
-constexpr int64_t kSteps = 128;              // of a gradient's sum at a time: thousands one by one would lose low bits
+constexpr int64_t kTilesOfBlock = 8;  // of a gradient: its columns of x stay in the second-level cache for all panels
+constexpr int64_t kSteps = 128;       // of a gradient's sum at a time: thousands one by one would lose low bits
 
 int64_t tasks_of(const RowGroups& g, int64_t threads) {
   const double work = static_cast<double>(g.num_rows) * (g.in + 1) * g.out;
@@ -154,12 +155,11 @@ class Outer {
 
  public:
   Outer(const GroupedOuter& args, int64_t threads) : args_(args) {
-    const int64_t in = std::max<int64_t>(groups_.in, 1), wanted = 2 * threads;
-    block_ = std::min<int64_t>(8 * kTileRows, (in + kTileRows - 1) / kTileRows * kTileRows);
-    const auto items = [&] { return groups_.num_groups * ((in + block_ - 1) / block_); };
-    while (block_ > kTileRows && items() < wanted) block_ -= kTileRows;
-    num_blocks_ = (in + block_ - 1) / block_;
-    tasks_ = std::min(items(), tasks_of(groups_, threads));
+    const int64_t tiles = parts(std::max<int64_t>(groups_.in, 1), kTileRows), items = 8 * threads;
+    const int64_t wanted = groups_.num_groups < items ? parts(items, std::max<int64_t>(groups_.num_groups, 1)) : 1;
+    block_ = parts(tiles, std::clamp(wanted, parts(tiles, kTilesOfBlock), tiles)) * kTileRows;
+    num_blocks_ = parts(tiles * kTileRows, block_);
+    tasks_ = std::min(groups_.num_groups * num_blocks_, tasks_of(groups_, threads));
   }
 
   // The sums of a block, a panel of the gradient, and columns of x in the type of their sums.
@@ -172,15 +172,41 @@ class Outer {
       std::memset(args_.result, 0, groups_.num_groups * groups_.in * groups_.out * sizeof(T));
       return;
     }
-    const int64_t items = groups_.num_groups * num_blocks_;
-    parallel(tasks_, [&](int64_t task) {  // the blocks of a large group go to different tasks
+    parallel(tasks_, [&](int64_t task) {
       A* sums = scratch().of(workspace, task);
-      for (int64_t item = task; item < items; item += tasks_) sum(item / num_blocks_, item % num_blocks_, sums);
+      const int64_t last = first_item(task + 1);
+      for (int64_t item = first_item(task); item < last; ++item) sum(item / num_blocks_, item % num_blocks_, sums);
     });
   }
 
  private:
   bool is_empty() const { return groups_.num_rows * groups_.in * groups_.out == 0; }
+  static int64_t parts(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+  // The first block of a task: all have equal work, and a group may be of any size. Empty groups count as one row.
+  int64_t first_item(int64_t task) const {
+    const int64_t items = groups_.num_groups * num_blocks_;
+    if (task == tasks_) return items;
+    const double target = static_cast<double>(work_before(items)) / tasks_ * task;
+    int64_t low = 0, high = items;
+    while (low < high) {
+      const int64_t middle = low + (high - low) / 2;
+      if (work_before(middle) < target) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  // Rows times the blocks that read them, of all blocks before this one.
+  int64_t work_before(int64_t item) const {
+    const int64_t group = item / num_blocks_, block = item % num_blocks_, begin = begin_of(groups_, group);
+    const int64_t rows = group < groups_.num_groups ? begin_of(groups_, group + 1) - begin + 1 : 0;
+    return (begin + group) * num_blocks_ + rows * block;
+  }
+
   int64_t width() const { return (groups_.out + kColumns - 1) / kColumns * kColumns; }
 
   void sum(int64_t group, int64_t block, A* sums) const {
