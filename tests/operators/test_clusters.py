@@ -99,6 +99,19 @@ def test_large_edge_lists_and_numbers_are_those_of_torch_on_any_number_of_thread
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(
+    "span", [1, 64, 4096, 64 * 516 - 1, 64 * 516, 64 * 516 + 1, 2**30, 2**55 - 1, 2**55 + 1]
+)
+@pytest.mark.parametrize("least", [-(2**63), -40, 0, 2**61])
+def test_consecutive_numbers_of_values_near_and_far_apart(span: int, least: int) -> None:
+    """A bit each (64 to a word, a word for each element and 16 more), sorted in a word, sorted in two."""
+    ids = least + torch.randint(0, span, (500,), generator=torch.Generator().manual_seed(span))
+    ids[100], ids[200] = least, least + span - 1
+    inverse, unique, first = consecutive(ids)
+    assert all(map(torch.equal, (unique, inverse), torch.unique(ids, return_inverse=True)))
+    assert first.tolist() == [ids.tolist().index(value) for value in unique.tolist()]
+
+
 def test_consecutive_numbers_are_those_of_pyg() -> None:
     ids = torch.tensor([8, 2, 10, 15, 100, 1, 100])
     inverse, unique, first = consecutive(ids)

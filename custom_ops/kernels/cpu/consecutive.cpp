@@ -1,5 +1,5 @@
-// Values of a small range are looked up in a table of it; others, the numbers of voxels among them, are sorted by
-// digits.
+// Values of a range that is not too large for a bit each are counted by their bits, the numbers of voxels among them;
+// others are sorted by digits.
 #include "../consecutive.h"
 
 #include <algorithm>
@@ -9,10 +9,15 @@
 namespace geocompile::cpu {
 namespace {
 
-constexpr int64_t kSparse = 4;  // values of a table for each element, at the most
-constexpr int64_t kFew = 1024;  // elements that a table may have at any rate
-constexpr int kDigit = 11;      // bits; the counters of a digit stay in the first cache
-constexpr int32_t kNone = -1;
+constexpr int64_t kBits = 64;
+constexpr int64_t kFewWords = 16;  // that there may be beyond one for each element
+constexpr int kDigit = 8;  // bits; the lines that a digit writes to, one for each value, stay in the first cache
+
+// Of 64 neighbouring values: those that occur, and how many of those below them do.
+struct Word {
+  uint64_t bits;
+  int64_t below;
+};
 
 // An element on its way: its value above the smallest, and its place.
 struct Element {
@@ -20,61 +25,98 @@ struct Element {
   int64_t place;
 };
 
-// The workspace: places of the firsts, then elements, twice, or the table.
-struct Memory {
-  int32_t* firsts;
-  Element *elements, *others;
-  int32_t* table;
-
-  Memory(const Consecutive& args, void* workspace)
-      : firsts(reinterpret_cast<int32_t*>(static_cast<Element*>(workspace) + 2 * args.count)),
-        elements(static_cast<Element*>(workspace)),
-        others(elements + args.count),
-        table(firsts + args.count) {}
-
-  static int64_t most_in_table(const Consecutive& args) { return kSparse * args.count + kFew; }
-  static size_t bytes(const Consecutive& args) {
-    return args.count * (2 * sizeof(Element) + sizeof(int32_t)) + most_in_table(args) * sizeof(int32_t);
-  }
+struct InTwoWords {
+  using Kept = Element;
+  Kept keep(uint64_t above, int64_t place) const { return {above, place}; }
+  uint64_t above(const Kept& e) const { return e.above; }
+  int64_t place(const Kept& e) const { return e.place; }
 };
 
-// The table holds the first place of each value, then its number.
-template <class I>
-int64_t by_table(const I* ids, int64_t count, uint64_t least, int64_t range, const Memory& m, int64_t* inverse) {
-  std::fill_n(m.table, range, kNone);
-  for (int64_t p = count - 1; p >= 0; --p) m.table[static_cast<uint64_t>(ids[p]) - least] = static_cast<int32_t>(p);
-  int32_t unique = 0;
-  for (int64_t value = 0; value < range; ++value) {
-    if (m.table[value] == kNone) continue;
-    m.firsts[unique] = m.table[value];
-    m.table[value] = unique++;
+// Half as much to move, where both have room.
+struct InOneWord {
+  using Kept = uint64_t;
+  int place_bits;
+
+  Kept keep(uint64_t above, int64_t place) const { return above << place_bits | static_cast<uint64_t>(place); }
+  uint64_t above(Kept e) const { return e >> place_bits; }
+  int64_t place(Kept e) const { return static_cast<int64_t>(e & ((uint64_t{1} << place_bits) - 1)); }
+};
+
+// The workspace: elements, twice, or words; then the places of the firsts.
+struct Memory {
+  void* elements;
+  Word* words;
+  int32_t* firsts;
+
+  Memory(const Consecutive& args, void* workspace)
+      : elements(workspace),
+        words(static_cast<Word*>(workspace)),
+        firsts(reinterpret_cast<int32_t*>(static_cast<char*>(workspace) + first_part(args))) {}
+
+  static int64_t most_words(const Consecutive& args) { return args.count + kFewWords; }
+  static size_t first_part(const Consecutive& args) {
+    return std::max(2 * args.count * sizeof(Element), most_words(args) * sizeof(Word));
   }
-  for (int64_t p = 0; p < count; ++p) inverse[p] = m.table[static_cast<uint64_t>(ids[p]) - least];
+  static size_t bytes(const Consecutive& args) { return first_part(args) + args.count * sizeof(int32_t); }
+};
+
+// How many bits are set, by adding neighbours; the least of x86-64 has no instruction for it.
+int64_t count_ones(uint64_t bits) {
+  bits -= bits >> 1 & 0x5555555555555555;
+  bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return static_cast<int64_t>(bits * 0x0101010101010101 >> 56);
+}
+
+// A value's number is how many of those below it occur. From the last place to the first, so that the first stays.
+template <class I>
+int64_t by_bits(const I* ids, int64_t count, uint64_t least, int64_t num_words, const Memory& m, int64_t* inverse) {
+  std::fill_n(m.words, num_words, Word{});
+  for (int64_t p = 0; p < count; ++p) {
+    const uint64_t above = static_cast<uint64_t>(ids[p]) - least;
+    m.words[above / kBits].bits |= uint64_t{1} << above % kBits;
+  }
+  int64_t unique = 0;
+  for (int64_t w = 0; w < num_words; ++w) {
+    m.words[w].below = unique;
+    unique += count_ones(m.words[w].bits);
+  }
+  for (int64_t p = count - 1; p >= 0; --p) {
+    const uint64_t above = static_cast<uint64_t>(ids[p]) - least;
+    const Word& word = m.words[above / kBits];
+    inverse[p] = word.below + count_ones(word.bits & ((uint64_t{1} << above % kBits) - 1));
+    m.firsts[inverse[p]] = static_cast<int32_t>(p);
+  }
   return unique;
 }
 
-// Stable, the lowest digit first; digits that are the same in all are passed over by there being none above `range`.
-void sort_by_digits(int64_t count, uint64_t range, Memory& m) {
+// Stable, the lowest digit first; there are no digits above `range`. Returns where the sorted elements are.
+template <class Form, class Kept>
+Kept* sort_by_digits(Form form, int64_t count, uint64_t range, Kept* elements, Kept* others) {
   for (int shift = 0; shift < 64 && range >> shift; shift += kDigit) {
     int64_t places[1 << kDigit] = {};
-    const auto digit = [&](const Element& e) { return e.above >> shift & ((1 << kDigit) - 1); };
-    for (int64_t i = 0; i < count; ++i) ++places[digit(m.elements[i])];
+    const auto digit = [&](const Kept& e) { return form.above(e) >> shift & ((1 << kDigit) - 1); };
+    for (int64_t i = 0; i < count; ++i) ++places[digit(elements[i])];
     int64_t place = 0;
     for (int64_t& next : places) place += std::exchange(next, place);
-    for (int64_t i = 0; i < count; ++i) m.others[places[digit(m.elements[i])]++] = m.elements[i];
-    std::swap(m.elements, m.others);
+    for (int64_t i = 0; i < count; ++i) others[places[digit(elements[i])]++] = elements[i];
+    std::swap(elements, others);
   }
+  return elements;
 }
 
-template <class I>
-int64_t by_sorting(const I* ids, int64_t count, uint64_t least, uint64_t range, Memory m, int64_t* inverse) {
-  for (int64_t p = 0; p < count; ++p) m.elements[p] = {static_cast<uint64_t>(ids[p]) - least, p};
-  sort_by_digits(count, range, m);
-  int32_t unique = 0;
+template <class Form, class I>
+int64_t by_sorting(Form form, const I* ids, int64_t count, uint64_t least, uint64_t range, const Memory& m,
+                   int64_t* inverse) {
+  auto* elements = static_cast<typename Form::Kept*>(m.elements);
+  for (int64_t p = 0; p < count; ++p) elements[p] = form.keep(static_cast<uint64_t>(ids[p]) - least, p);
+  elements = sort_by_digits(form, count, range, elements, elements + count);
+  int64_t unique = 0;
   for (int64_t i = 0; i < count; ++i) {
-    if (i == 0 || m.elements[i].above != m.elements[i - 1].above)
-      m.firsts[unique++] = static_cast<int32_t>(m.elements[i].place);
-    inverse[m.elements[i].place] = unique - 1;
+    const int64_t place = form.place(elements[i]);
+    if (i == 0 || form.above(elements[i]) != form.above(elements[i - 1]))
+      m.firsts[unique++] = static_cast<int32_t>(place);
+    inverse[place] = unique - 1;
   }
   return unique;
 }
@@ -86,9 +128,14 @@ int64_t number(const Consecutive& args, void* workspace, int64_t* inverse) {
   if (args.count == 0) return 0;
   const auto [low, high] = std::minmax_element(ids, ids + args.count);
   const auto least = static_cast<uint64_t>(*low), range = static_cast<uint64_t>(*high) - least;
-  if (range < static_cast<uint64_t>(Memory::most_in_table(args)))
-    return by_table(ids, args.count, least, static_cast<int64_t>(range) + 1, memory, inverse);
-  return by_sorting(ids, args.count, least, range, memory, inverse);
+  const uint64_t num_words = range / kBits + 1;
+  if (num_words <= static_cast<uint64_t>(Memory::most_words(args)))
+    return by_bits(ids, args.count, least, static_cast<int64_t>(num_words), memory, inverse);
+  int place_bits = 1;
+  while (args.count >> place_bits) ++place_bits;
+  if (range <= ~uint64_t{0} >> place_bits)
+    return by_sorting(InOneWord{place_bits}, ids, args.count, least, range, memory, inverse);
+  return by_sorting(InTwoWords{}, ids, args.count, least, range, memory, inverse);
 }
 
 template <class I>
