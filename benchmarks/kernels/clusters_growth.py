@@ -1,4 +1,4 @@
-"""Time for each edge, point or number from a million to thirty million: it may not grow faster than the input."""
+"""Time for each edge, point or number from a quarter of a million to sixteen million: it may not grow faster than the input."""
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, graph, size_name
 from benchmarks.kernels.work import counted
@@ -6,7 +6,7 @@ from benchmarks.kernels.work import counted
 TITLE = "Growth of clusters, 14 edges a node"
 SETTINGS = {
     size_name(size): size
-    for size in ((edges // 14, edges) for edges in (1_000_000, 3_000_000, 10_000_000, 30_000_000))
+    for size in ((edges // 14, edges) for edges in (250_000, 1_000_000, 4_000_000, 16_000_000))
 }
 PER, MEASURES_MEMORY = "an edge", True
 

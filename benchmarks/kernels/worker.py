@@ -13,7 +13,7 @@ from geocompile.measurement.memory import peak_of
 from geocompile.timing import MIN_ROUNDS, time_side_by_side
 
 SLOW_ROUND, SLOW_ROUNDS = 1.0, 3  # seconds for one call of each contender, and how many rounds then suffice
-LONGEST_CALL = 3.0  # seconds; a longer call is made once, for its time alone
+LONGEST_CALL = 5.0  # seconds; a longer call is made once, for its time alone
 
 Seen = dict[str, Any]
 
