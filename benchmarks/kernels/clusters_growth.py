@@ -1,4 +1,4 @@
-"""Time for each edge, point or number from a quarter of a million to sixteen million: it may not grow faster than the input."""
+"""Time for each edge, point or number, up to sixteen million: it may not grow faster than the input."""
 
 from benchmarks.kernels.section import Goal, Limit, Maker, features, graph, size_name
 from benchmarks.kernels.work import counted

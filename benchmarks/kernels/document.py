@@ -23,20 +23,20 @@ def write(heading: str, tables: dict[str, str], titles: list[str]) -> None:
     OUTPUT.write_text("\n\n".join(parts) + END)
 
 
-def heading(arguments: argparse.Namespace, roofs: machine.Roofs) -> str:
+def heading(arguments: argparse.Namespace) -> str:
     """What the tables were measured on, and how to read them."""
     peers = ", ".join(f"{peer} {_version(peer)}" for peer in PEERS)
     return (
         f"# Operators beside their peers\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {arguments.mode}.\n\n"
-        "Calls are made in turns in one process: the median of each contender, and of these the best of "
-        f"{arguments.processes} processes (fewer where a setting takes more than {PATIENCE:g} s; a call of more than "
+        "Calls are made in turns in one process: the median of each contender, and of these the best of the "
+        f"processes (three by default, fewer where a setting takes more than {PATIENCE:g} s; a call of more than "
         f"{LONGEST_CALL:g} s is made once, for its time alone). A goal is met where the last column says so; peers "
         "that are not installed are left out (`make peers`).\n\n"
-        "Beside our times stands the share of the nearer of two roofs. `copy`: every byte of the inputs and results "
-        f"moved once, of the {roofs.bytes_a_second / 1e9:.1f} GB/s of copying an array that no cache holds. What "
-        "caches hold can pass 100%; a search or a gather, which returns to the same bytes again and again, stays far "
-        "below. `peak`: the multiply-adds of the formula (none are counted for searches and sorts), of the "
-        f"{roofs.multiply_adds_a_second / 1e9:.0f} G/s of torch.mm on float32 matrices of 2,048 x 2,048."
+        "Beside our times stands the share of the nearer of two roofs, measured with each table, since others on "
+        "the machine take their part of its memory's bandwidth. `copy`: every byte of the inputs and results moved "
+        "once, of what copying an array moves that no cache holds. What caches hold can pass 100%; a search or a "
+        "gather, which returns to the same bytes again and again, stays far below. `peak`: the multiply-adds of the "
+        "formula (none are counted for searches and sorts), of those of torch.mm on float32 matrices of 2,048 x 2,048."
     )
 
 

@@ -15,6 +15,8 @@ def section_table(module: ModuleType, measured: dict[str, dict[str, Measured]], 
     lines = [
         f"## {module.TITLE}",
         "",
+        _roofs(roofs),
+        "",
         _row(heads),
         _row(["---", *["---:"] * len(names), *["---"] * has_goals]),
     ]
@@ -28,6 +30,11 @@ def section_table(module: ModuleType, measured: dict[str, dict[str, Measured]], 
             cells.append("; ".join(filter(None, (_goal(goal, contenders) for goal in module.goals(setting)))))
         lines.append(_row(cells))
     return "\n".join(lines)
+
+
+def _roofs(roofs: Roofs) -> str:
+    copy, peak = roofs.bytes_a_second / 1e9, roofs.multiply_adds_a_second / 1e9
+    return f"Roofs: copy {copy:.1f} GB/s, peak {peak:.0f} G multiply-adds a second."
 
 
 def _unit(module: ModuleType) -> str:
