@@ -1,11 +1,22 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
 from geocompile.layers.common.softmax import softmax
+from geocompile.layers.conv.agnn_conv import AGNNConv
+from geocompile.layers.conv.appnp import APPNP
+from geocompile.layers.conv.arma_conv import ARMAConv
+from geocompile.layers.conv.cheb_conv import ChebConv
+from geocompile.layers.conv.dna_conv import DNAConv
 from geocompile.layers.conv.gat_conv import GATConv
+from geocompile.layers.conv.gated_graph_conv import GatedGraphConv
+from geocompile.layers.conv.gcn2_conv import GCN2Conv
 from geocompile.layers.conv.gcn_conv import GCNConv
 from geocompile.layers.conv.gin_conv import GINConv
 from geocompile.layers.conv.graph_conv import GraphConv
+from geocompile.layers.conv.le_conv import LEConv
 from geocompile.layers.conv.sage_conv import SAGEConv
+from geocompile.layers.conv.sg_conv import SGConv
+from geocompile.layers.conv.signed_conv import SignedConv
+from geocompile.layers.conv.tag_conv import TAGConv
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
 from geocompile.layers.pool.global_pool import (
@@ -16,12 +27,23 @@ from geocompile.layers.pool.global_pool import (
 )
 
 __all__ = [
+    "APPNP",
+    "AGNNConv",
+    "ARMAConv",
+    "ChebConv",
+    "DNAConv",
     "GATConv",
+    "GCN2Conv",
     "GCNConv",
     "GINConv",
+    "GatedGraphConv",
     "GraphConv",
+    "LEConv",
     "MessagePassing",
     "SAGEConv",
+    "SGConv",
+    "SignedConv",
+    "TAGConv",
     "avg_pool",
     "avg_pool_x",
     "global_add_pool",

@@ -42,7 +42,7 @@ def check_layer(
     Args:
         old: the layer.
         aggregations: the values of ``aggr`` that have an operator.
-        linears: its linear layers, each with the names of the parameters that are carried over.
+        linears: its linear layers (of a list ``lins.0``), each with the names of the parameters that are carried over.
         *arguments: what its constructor needs; sizes do not matter.
         **options: options on which it depends which modules and parameters the layer has.
 
@@ -57,12 +57,12 @@ def check_layer(
     fresh = _fresh(old, *arguments, aggr=old.aggr, decomposed_layers=decomposed, **options)
     _check_like(old, fresh)
     for name, parameters in linears.items():
-        linear = getattr(old, name)
+        linear = old.get_submodule(name)
         if class_path(linear) != _PYG_LINEAR:
             raise KeepError(f"its {name} is a {type(linear).__name__}, not PyG's plain Linear")
         if isinstance(linear.weight, torch.nn.parameter.UninitializedParameter):
             raise KeepError(f"the size of its {name} is not known yet; run the model once")
-        _check_like(linear, getattr(fresh, name), name)
+        _check_like(linear, fresh.get_submodule(name), name)
         for parameter, value in linear._parameters.items():
             if value is not None and parameter not in parameters:
                 raise KeepError(f"its {name} carries a {parameter} of its own, which would be lost")
@@ -76,6 +76,17 @@ def check_layer(
 def check_aggregation(old: Any, **options: Any) -> None:
     """The same for an aggregation module; ``options`` as in :func:`check_layer`."""
     _check_like(old, _fresh(old, **options))
+
+
+def check_part(old: Any, fresh: torch.nn.Module, name: str) -> None:
+    """The same for a module inside a layer, next to one as it is made.
+
+    Raises:
+        KeepError: it is another class, or carries something else.
+    """
+    if type(old) is not type(fresh):
+        raise KeepError(f"its {name} is a {type(old).__name__}, not a {type(fresh).__name__}")
+    _check_like(old, fresh, name)
 
 
 def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.custom_ops import batch_ptr, csr_from_coo, gather_segment_reduce, segment_reduce
+from geocompile.custom_ops import batch_ptr, csr_from_coo, gather_segment_reduce, scatter, segment_reduce
 
 
 def ends(flow: str) -> tuple[int, int]:
@@ -161,6 +161,12 @@ def group_edges(index_i: Tensor, index_j: Tensor, dim_size: int | None) -> tuple
         return rowptr, index_j.index_select(0, perm), perm
     rowptr, perm, col = csr_from_coo(index_i, index_i.new_empty((dim_size, 0)), index_j)
     return rowptr, col, perm
+
+
+def row_of_each(rowptr: Tensor, num_edges: int) -> Tensor:
+    """The receiving node of every edge in the order of ``rowptr``, of its dtype."""
+    ends_before = scatter(torch.ones_like(rowptr[1:]), rowptr[1:], dim_size=num_edges + 1)
+    return ends_before.cumsum(0)[:num_edges].to(rowptr.dtype)
 
 
 def reduce_messages(

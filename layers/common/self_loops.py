@@ -39,3 +39,18 @@ def count_others(is_loop: Tensor, rowptr: Tensor, like: Tensor) -> Tensor:
     """The number of edges of each node that are no loops, of the dtype of ``like`` (float32 for halves)."""
     others = torch.logical_not(is_loop).to(widened(like.new_empty(0)).dtype)
     return segment_reduce(others, rowptr, None, "sum")
+
+
+def counted_once(
+    weight: Tensor, self_weight: Tensor, rowptr: Tensor, col: Tensor, rows: Tensor, reduce: str
+) -> tuple[Tensor, Tensor]:
+    """Weights of edges and of every node's own loop, for a mean, maximum or minimum of which each loop is one term.
+
+    Edges that are loops come with weight 0. A mean must not count them: 1 / (number of terms) goes into the weights,
+    which are then summed. In a maximum the 0 could win: they repeat the node's own term instead.
+    """
+    is_loop = rows == col
+    if reduce == "mean":
+        share = mean_share(is_loop, rowptr, weight)
+        return weight * share.index_select(0, rows), self_weight * share
+    return torch.where(is_loop, self_weight.index_select(0, col), weight), self_weight

@@ -1,22 +1,16 @@
 """GCNConv: graph convolution with symmetric normalisation."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
-from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm
+from geocompile.custom_ops import csr_from_coo, gcn_norm
 from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.common.linear import linear
-from geocompile.layers.common.propagation import ends, nodes_back, nodes_first
-from geocompile.layers.common.self_loops import mean_share
-from geocompile.layers.message_passing import MessagePassing
-
-_Graph = tuple[Tensor, Tensor, Tensor | None, Tensor | None]
+from geocompile.layers.common.normalised import NormalisedConv
+from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
-class GCNConv(MessagePassing):
+class GCNConv(NormalisedConv):
     r"""The graph convolutional operator.
 
     .. math::
@@ -65,9 +59,6 @@ class GCNConv(MessagePassing):
             [1.5000]])
     """
 
-    computes_in_forward = True
-    _cached: _Graph | None
-
     def __init__(
         self,
         in_channels: int,
@@ -83,23 +74,20 @@ class GCNConv(MessagePassing):
         flow: str = "source_to_target",
         node_dim: int = -2,
     ) -> None:
-        super().__init__(aggr, flow, node_dim=node_dim)
-        if add_self_loops and not normalize:
-            raise ValueError(
-                "geocompile.GCNConv: add_self_loops=True needs normalize=True; add the loops to edge_index instead"
-            )
-        if self._reduce not in ("sum", "mean", "max", "min"):
-            raise ValueError(f"geocompile.GCNConv: aggr must be one of add, mean, max, min, got {aggr!r}")
+        super().__init__(
+            aggr,
+            flow,
+            node_dim,
+            cached=cached,
+            normalize=normalize,
+            add_self_loops=add_self_loops,
+            improved=improved,
+            improved_needs_edge_weight=improved_needs_edge_weight,
+        )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.improved = improved
-        self.cached = cached
-        self.add_self_loops = normalize if add_self_loops is None else add_self_loops
-        self.normalize = normalize
-        self.improved_needs_edge_weight = improved_needs_edge_weight
         self.lin = linear("GCNConv", in_channels, out_channels, bias=False, glorot=True)
         self.bias = torch.nn.Parameter(torch.zeros(out_channels)) if bias else None
-        self._cached = None
 
     def reset_parameters(self) -> None:
         """Draw the weight (Glorot), set the bias to 0, forget the cached graph."""
@@ -113,76 +101,17 @@ class GCNConv(MessagePassing):
         check_edge_index("GCNConv", edge_index)
         check_features("GCNConv", x, edge_index, self.lin.weight, self.in_channels, self.node_dim)
         x = nodes_first(x, self.node_dim)
-        rowptr, col, weight, self_weight = self._graph(x, edge_index, edge_weight)
-        reduce = self._reduce
-        if self._folds_mean():
-            reduce = "sum"
+        graph = self._graph(x, edge_index, edge_weight)
         # What costs is the edges' traffic, so the narrower side is aggregated; a maximum does not commute with lin.
-        lin_last = self.lin.in_features < self.lin.out_features and reduce in ["sum", "mean"]
+        lin_last = self.lin.in_features < self.lin.out_features and self._is_linear()
         if not lin_last:
             x = self.lin(x)
-        x = gather_segment_reduce(x, rowptr, col, weight, self_weight, reduce)
+        x = self._spread(x, graph)
         if lin_last:
             x = self.lin(x)
         if self.bias is not None:
             x = x + self.bias
         return nodes_back(x, self.node_dim)
-
-    def _graph(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
-        """The edges by receiving node and their normalised weights, from the cache if there is one."""
-        cached = self._cached
-        if cached is not None:
-            if cached[0].size(0) - 1 != x.size(0):
-                raise ValueError(
-                    f"geocompile.GCNConv: the cached graph has {cached[0].size(0) - 1} nodes, x has {x.size(0)}; "
-                    "use cached=False for graphs that change, or forget the graph with reset_parameters()"
-                )
-            return cached
-        graph = self._normalised(x, edge_index, edge_weight_as("GCNConv", edge_weight, edge_index, x))
-        if self.cached and self.normalize and (is_scripting() or not torch.compiler.is_compiling()):
-            self._cached = _detached(graph)
-        return graph
-
-    def _normalised(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> _Graph:
-        i, j = ends(self.flow)
-        rowptr, perm, col = csr_from_coo(edge_index[i], x, edge_index[j])
-        weight = edge_weight
-        if weight is not None:
-            weight = weight.index_select(0, perm)
-        if not self.normalize:
-            return rowptr, col, weight, None
-        fill_value = 2.0 if self.improved else 1.0
-        if self.improved_needs_edge_weight and edge_weight is None:
-            fill_value = 1.0
-        weight, self_weight = gcn_norm(rowptr, col, x, weight, fill_value, self.add_self_loops)
-        if not self.add_self_loops:
-            return rowptr, col, weight, None
-        if self._reduce == "sum":
-            return rowptr, col, weight, self_weight
-        is_loop = edge_index[i].index_select(0, perm) == col
-        if self._folds_mean():
-            share = mean_share(is_loop, rowptr, x)
-            return (
-                rowptr,
-                col,
-                weight * share.index_select(0, edge_index[i].index_select(0, perm)),
-                self_weight * share,
-            )
-        # The edges that are loops have weight 0, which could win a maximum: they repeat the node's own term instead.
-        return rowptr, col, torch.where(is_loop, self_weight.index_select(0, col), weight), self_weight
-
-    def _folds_mean(self) -> bool:
-        """Whether 1 / (number of neighbours) is in the weights: loops among the edges must not be counted."""
-        return self._reduce == "mean" and self.add_self_loops
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GCNConv":
-        """The cached graph moves and changes dtype with the layer."""
-        if self._cached is not None:
-            rowptr, col, weight, self_weight = self._cached
-            weight = None if weight is None else fn(weight)
-            self._cached = (fn(rowptr), fn(col), weight, None if self_weight is None else fn(self_weight))
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
 
     @staticmethod
     def norm(
@@ -220,10 +149,3 @@ class GCNConv(MessagePassing):
             torch.cat([edge_index[:, other], nodes.expand(2, -1)], dim=1),
             torch.cat([by_edge[other], loops]),
         )
-
-
-def _detached(graph: _Graph) -> _Graph:
-    """Without the gradient of the edge weights, which only one backward pass could use and no copy could hold."""
-    rowptr, col, weight, self_weight = graph
-    weight = None if weight is None else weight.detach()
-    return rowptr, col, weight, None if self_weight is None else self_weight.detach()

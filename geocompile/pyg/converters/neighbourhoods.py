@@ -30,11 +30,16 @@ def gcn_conv(old: Any) -> torch.nn.Module:
         node_dim=old.node_dim,
     )
     new.lin.weight, new.bias = old.lin.weight, old.bias
-    new._cached = _cached_graph(old)
+    new._cached = cached_graph(old)
     return new
 
 
-def _cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, None] | None:
+def cached_graph(old: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, None] | None:
+    """What a layer with PyG's normalisation has cached, as ours caches it.
+
+    Raises:
+        KeepError: the cache does not say all of it.
+    """
     if old._cached_adj_t is not None:
         raise KeepError("its cache holds a sparse matrix")
     if old._cached_edge_index is None:

@@ -16,7 +16,7 @@ def take_over(
     """The parameters themselves, so that tied weights stay tied: those of its linear layers, and its own."""
     for name, of_linear in linears.items():
         for parameter in of_linear:
-            setattr(getattr(new, name), parameter, getattr(getattr(old, name), parameter))
+            setattr(new.get_submodule(name), parameter, getattr(old.get_submodule(name), parameter))
     for name in parameters:
         setattr(new, name, getattr(old, name))
     result: torch.nn.Module = new

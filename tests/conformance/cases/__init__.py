@@ -4,7 +4,11 @@ from importlib import import_module
 
 from tests.conformance.case import LayerCase
 
-FAMILIES = ("neighbourhoods",)
+FAMILIES = (
+    "neighbourhoods",
+    "spectral",
+    "stacks",
+)
 
 
 def all_cases() -> list[LayerCase]:
