@@ -21,6 +21,22 @@ def tidy(model: ir.Model) -> None:
     ]
     ir.passes.Sequential(*passes)(model)
     model.metadata_props.clear()
+    for node in ir.traversal.RecursiveGraphIterator(model.graph):
+        if node.op_type.startswith("Reduce") and node.domain == "":
+            _count_axes_from_the_front(node)
+
+
+def _count_axes_from_the_front(node: ir.Node) -> None:
+    """Axes -1, -2 as numbers from 0: of a tensor without elements ONNX Runtime 1.31 ignores a negative one."""
+    if len(node.inputs) < 2 or node.inputs[0] is None or node.inputs[1] is None or node.graph is None:
+        return
+    shape, axes = node.inputs[0].shape, ir.convenience.get_const_tensor(node.inputs[1])
+    if shape is None or axes is None or all(axis >= 0 for axis in axes.numpy()):
+        return
+    counted = ir.tensor([int(axis) % len(shape) for axis in axes.numpy()], ir.DataType.INT64)
+    constant = ir.node("Constant", [], {"value": ir.AttrTensor("value", counted)})
+    node.graph.insert_before(node, constant)
+    node.replace_input_with(1, constant.outputs[0])
 
 
 def name_dimensions(model: ir.Model, program: CapturedProgram) -> None:

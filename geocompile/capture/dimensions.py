@@ -18,7 +18,8 @@ Dims = dict[str, dict[int, str]]
 Dynamic = Mapping[str, Mapping[int, str] | Sequence[int | str]]
 """What a user says of them: input name -> ``{dimension: name}``, or all its sizes, names where they vary."""
 
-_NODE_INPUTS = {"x", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
+# x_0 holds the first layer's features of the same nodes, as GCN2Conv takes them.
+_NODE_INPUTS = {"x", "x_0", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
@@ -131,7 +132,7 @@ def _role(name: str, k: int, lists: list[str]) -> str | None:
         return None if k == 0 else NUM_EDGES if name == lists[0] and name in _MAIN_LISTS else f"{name}_dim1"
     if k != 0:
         return None
-    if name.startswith(("x_", "pos_", "batch_")):
+    if name.startswith(("x_", "pos_", "batch_")) and name not in _NODE_INPUTS:
         return f"{name}_dim{k}"  # a second set of nodes: of its own size
     if name.startswith("edge_"):
         return NUM_EDGES

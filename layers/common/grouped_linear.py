@@ -37,7 +37,7 @@ class GroupedLinear(torch.nn.Module):
         if self.groups == 1:
             out = torch.nn.functional.linear(x, self.weight[0].t())
         else:
-            parts = x.unflatten(-1, [self.groups, self.weight.size(1)])
+            parts = x.unflatten(-1, [self.groups, self.weight.size(1)])  # type: ignore[no-untyped-call]
             out = grouped_product(parts, self.weight).flatten(-2)
         return out if self.bias is None else out + self.bias
 

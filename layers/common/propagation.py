@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.custom_ops import batch_ptr, csr_from_coo, gather_segment_reduce, scatter, segment_reduce
+from geocompile.custom_ops import batch_ptr, csr_from_coo, gather_segment_reduce, segment_reduce
 
 
 def ends(flow: str) -> tuple[int, int]:
@@ -165,8 +165,9 @@ def group_edges(index_i: Tensor, index_j: Tensor, dim_size: int | None) -> tuple
 
 def row_of_each(rowptr: Tensor, num_edges: int) -> Tensor:
     """The receiving node of every edge in the order of ``rowptr``, of its dtype."""
-    ends_before = scatter(torch.ones_like(rowptr[1:]), rowptr[1:], dim_size=num_edges + 1)
-    return ends_before.cumsum(0)[:num_edges].to(rowptr.dtype)
+    # How many rows end at or before an edge: the compressed rows of the places where they end say it.
+    num_ended, _, _ = csr_from_coo(rowptr[1:], rowptr.new_empty((num_edges + 1, 0)))
+    return num_ended[1 : num_edges + 1]
 
 
 def reduce_messages(

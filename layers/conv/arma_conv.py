@@ -137,7 +137,8 @@ class ARMAConv(NormalisedConv):
     def _to_stacks(self, x: Tensor, weight: Tensor) -> Tensor:
         """``x`` [*, in_channels] times ``weight`` [num_stacks, in_channels, out_channels]: [*, num_stacks, out]."""
         out = x @ weight.transpose(0, 1).flatten(1)
-        return out.unflatten(-1, [self.num_stacks, self.out_channels])
+        stacks: Tensor = out.unflatten(-1, [self.num_stacks, self.out_channels])  # type: ignore[no-untyped-call]
+        return stacks
 
 
 def unchanged(x: Tensor) -> Tensor:

@@ -124,16 +124,17 @@ class ChebConv(MessagePassing):
         check_edge_index("ChebConv", edge_index)
         if not is_scripting():
             for lin in self.lins:
-                infer_size(lin, x)
-        check_features("ChebConv", x, edge_index, self.lins[0].weight, self.in_channels, self.node_dim)
+                infer_size(lin, x)  # type: ignore[arg-type]
+        weight: Tensor = self.lins[0].weight  # type: ignore[assignment]
+        check_features("ChebConv", x, edge_index, weight, self.in_channels, self.node_dim)
         x = nodes_first(x, self.node_dim)
-        rowptr, col, weight, self_weight = self._laplacian(x, edge_index, edge_weight, batch, lambda_max)
+        rowptr, col, weight, diagonal = self._laplacian(x, edge_index, edge_weight, batch, lambda_max)
         before, last, out = x, x, x
         for k, lin in enumerate(self.lins):
             if k == 0:
                 out = lin(x)
             else:
-                z = gather_segment_reduce(last, rowptr, col, weight, self_weight, self._with_loops())
+                z = gather_segment_reduce(last, rowptr, col, weight, diagonal, self._with_loops())
                 if k > 1:
                     z = 2.0 * z - before
                 before, last = last, z

@@ -135,7 +135,8 @@ class DNAConv(NormalisedConv):
         return out.flatten(1)
 
     def _in_heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, [self.heads, self.channels // self.heads])
+        parts: Tensor = x.unflatten(-1, [self.heads, self.channels // self.heads])  # type: ignore[no-untyped-call]
+        return parts
 
     def _read_over_edges(self, query: Tensor, key: Tensor, rowptr: Tensor, col: Tensor) -> Tensor:
         """The coefficients ``[num_edges, num_layers, heads]``: for the operator every edge is a row of its own.

@@ -87,7 +87,8 @@ class TAGConv(NormalisedConv):
         if not is_scripting():
             for lin in self.lins:
                 infer_size(lin, x)  # type: ignore[arg-type]
-        check_features("TAGConv", x, edge_index, self.lins[0].weight, self.in_channels, self.node_dim)
+        weight: Tensor = self.lins[0].weight  # type: ignore[assignment]
+        check_features("TAGConv", x, edge_index, weight, self.in_channels, self.node_dim)
         x = nodes_first(x, self.node_dim)
         graph = self._graph(x, edge_index, edge_weight)
         out = x

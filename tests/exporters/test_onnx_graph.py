@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import onnx.numpy_helper
+import onnxruntime
 import pytest
 import torch
+from torch import Tensor
 
 from geocompile.capture import capture
 from geocompile.errors import ExportError
@@ -90,3 +93,21 @@ def test_operator_without_onnx_form_is_named() -> None:
     program = capture(Special(), normalize_examples(Special(), (torch.randn(3, 2),)))
     with pytest.raises(ExportError, match="bessel_j1"):
         exporter.to_onnx(program)
+
+
+@pytest.mark.parametrize("reduce", [torch.mean, torch.sum, torch.amax], ids=lambda reduce: reduce.__name__)
+def test_reductions_along_the_last_dimensions_are_right_without_nodes_too(
+    reduce: Callable[..., Tensor], tmp_path: Path
+) -> None:
+    class OfHeads(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return reduce(x.unflatten(1, [2, 3]), dim=-2)
+
+    model = OfHeads()
+    program = capture(model, normalize_examples(model, (torch.randn(5, 6),)))
+    exporter.export(run_passes(program)[0], tmp_path)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for num_nodes in (5, 0):
+        x = torch.randn(num_nodes, 6)
+        (found,) = session.run(None, {"x": x.numpy()})
+        torch.testing.assert_close(torch.from_numpy(found), model(x))

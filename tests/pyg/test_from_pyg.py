@@ -148,7 +148,7 @@ class Net(torch.nn.Module):
         super().__init__()
         self.convs = torch.nn.ModuleList([pyg.GCNConv(3, 8), pyg.GraphConv(8, 8)])
         self.shared = self.convs[1]
-        self.other = pyg.LEConv(8, 8)
+        self.other = pyg.ClusterGCNConv(8, 8)
         self.pool = pyg.global_mean_pool
         self.readout = pyg.aggr.MaxAggregation()
 
