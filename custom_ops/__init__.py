@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         segment_softmax,
     )
     from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
-    from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
+    from geocompile.custom_ops.operators.coalesce import coalesce, consecutive, renumber_edges
     from geocompile.custom_ops.operators.dense_batch import (
         from_dense,
         from_dense_batch,
@@ -77,6 +77,7 @@ __all__ = [
     "nearest",
     "radius",
     "radius_graph",
+    "renumber_edges",
     "scatter",
     "scatter_arg",
     "segment_reduce",

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "checker.h"
 #include "dense_batch.h"
 
@@ -11,12 +13,20 @@ void check_elements(const Checker& check, const TensorInfo& t) {
                 "' must be float32, float64, float16, bfloat16, int32 or int64, got ", name_of(t.dtype));
 }
 
+// A number that an integer element can hold as it is.
+bool is_integer(double number, DType dtype) {
+  const double limit = dtype == DType::kInt32 ? 0x1p31 : 0x1p63;
+  return number == std::trunc(number) && number >= -limit && number < limit;  // NaN is none
+}
+
 }  // namespace
 
 DenseBatch check_to_dense(const TensorInfo& x, const TensorInfo& ptr, const TensorInfo& slots, double fill) {
   const Checker check("to_dense");
   check_elements(check, x);
   check.require(x.rank >= 1, "'x' must have at least one dimension, got a scalar");
+  check.require(!is_index(x.dtype) || is_integer(fill, x.dtype), "'fill_value' must be an ", name_of(x.dtype),
+                " as 'x' is, got ", fill);
   check.ptr(ptr);
   check.require(slots.rank >= 1, "'slots' must have at least one dimension: its first one is the slots of a graph");
   const int64_t num_graphs = ptr.size(0) - 1, channels = x.row_size();

@@ -1,4 +1,4 @@
-"""Coalesce and Consecutive: in standard ONNX both are Unique, of numbers of edges and of the values themselves."""
+"""Coalesce, Consecutive (Unique, of numbers of edges and of the values themselves) and RenumberEdges (Gather)."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ _CONSECUTIVE = """
     unique = CastLike (wide_unique, ids)
 """
 
+_RENUMBER = (
+    """
+    zero = Constant <value = int64[1] {0}> ()
+    num_nodes = Shape (number)
+"""
+    + refuse_negative("edge_index", "num_nodes")
+    + """
+    is_wrong = GreaterOrEqual (safe_edge_index, num_nodes)
+    wrong_place = Cast <to = 7> (is_wrong)
+    nothing = Gather <axis = 0> (zero, wrong_place)
+    ends = Add (safe_edge_index, nothing)
+    out = Gather <axis = 0> (number, ends)
+"""
+)
+
 OPERATORS = (
     OnnxOperator(
         "Coalesce",
@@ -63,5 +78,12 @@ OPERATORS = (
         outputs="inverse: P[N], unique: I[C], first: P[C]",
         body=_CONSECUTIVE,
         doc="The values that differ, ascending, the first place of each, and for every element which one it is.",
+    ),
+    OnnxOperator(
+        "RenumberEdges",
+        inputs="edge_index: I[2, E], number: I[N]",
+        outputs="out: I[2, E]",
+        body=_RENUMBER,
+        doc="out[r, e] = number[edge_index[r, e]].",
     ),
 )

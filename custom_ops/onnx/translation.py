@@ -58,6 +58,7 @@ def translation_table() -> dict[Any, Callable[..., Any]]:
         ops.grid_cluster.default: _grid_cluster,
         ops.coalesce.default: _coalesce,
         ops.consecutive.default: _consecutive,
+        ops.renumber_edges.default: _renumber_edges,
         ops.gather_kernel_reduce.default: _gather_kernel_reduce,
         ops.gather_sparse_kernel_reduce.default: _gather_sparse_kernel_reduce,
         ops.graph_ptr.default: _graph_ptr,
@@ -331,6 +332,10 @@ def _coalesce(edge_index: TensorType, like: TensorType) -> Any:
 
 def _consecutive(ids: TensorType) -> Any:
     return _geocompile.Consecutive(ids)
+
+
+def _renumber_edges(edge_index: TensorType, number: TensorType) -> Any:
+    return _geocompile.RenumberEdges(edge_index, number)
 
 
 def _gather_kernel_reduce(

@@ -1,7 +1,7 @@
 """Every operator as torch sees it: meaning, fake kernel, gradient. Importing this loads the library."""
 
 from geocompile.custom_ops.operators.additive_attention import additive_attention, additive_coefficients
-from geocompile.custom_ops.operators.coalesce import coalesce, consecutive
+from geocompile.custom_ops.operators.coalesce import coalesce, consecutive, renumber_edges
 from geocompile.custom_ops.operators.csr import batch_ptr, csr_from_coo
 from geocompile.custom_ops.operators.dense_batch import (
     from_dense,
@@ -55,6 +55,7 @@ __all__ = [
     "nearest",
     "radius",
     "radius_graph",
+    "renumber_edges",
     "scatter",
     "scatter_arg",
     "segment_reduce",

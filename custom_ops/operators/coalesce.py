@@ -1,9 +1,9 @@
-"""Edges without duplicates, and numbers without gaps."""
+"""Edges without duplicates, numbers without gaps, and edges under new numbers of their nodes."""
 
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops.operators.csr import row_of_each_edge
+from geocompile.custom_ops.operators.csr import rows_named
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -33,14 +33,14 @@ def coalesce(
         ``edge_index [2, num_unique]`` and ``edge_attr [num_unique, *]``, None without.
 
     Raises:
-        ValueError: For a wrong dtype, shape or reduction.
+        ValueError: For a wrong dtype, shape, length or reduction.
         IndexError: For a node out of range.
 
     Source: ``torch_geometric.utils.coalesce``.
     """
-    if num_nodes is None:
-        num_nodes = int(edge_index.max()) + 1 if edge_index.numel() > 0 else 0
-    like = torch.empty([num_nodes, 0], device=edge_index.device)
+    if edge_attr is not None:
+        _check_attributes(edge_index, edge_attr)
+    like = rows_named(edge_index) if num_nodes is None else edge_index.new_empty([num_nodes, 0])
     keys = edge_index if sort_by_row else edge_index.flip(0)
     unique, ptr, perm = torch.ops.geocompile.coalesce(keys, like)
     unique = unique if sort_by_row else unique.flip(0)
@@ -48,8 +48,22 @@ def coalesce(
         return unique, None
     if edge_attr.is_floating_point():
         return unique, torch.ops.geocompile.segment_reduce(edge_attr, ptr, perm, reduce)
-    group = torch.zeros_like(perm).scatter(0, perm.long(), row_of_each_edge(ptr, perm).to(perm.dtype))
-    return unique, torch.ops.geocompile.scatter(edge_attr, group, unique[0], 0, reduce)
+    return unique, torch.ops.geocompile.scatter(edge_attr, _group_of_edge(ptr, perm), unique[0], 0, reduce)
+
+
+def _check_attributes(edge_index: Tensor, edge_attr: Tensor) -> None:
+    if edge_index.dim() == 2 and (edge_attr.dim() == 0 or edge_attr.size(0) != edge_index.size(1)):
+        raise ValueError(
+            f"geocompile.coalesce: 'edge_attr' must have shape [{edge_index.size(1)}, ...], one row for each edge, got "
+            f"{list(edge_attr.shape)}"
+        )
+
+
+def _group_of_edge(ptr: Tensor, perm: Tensor) -> Tensor:
+    """Which of the edges that differ each edge is: at a place of `perm`, as many as have ended there."""
+    ended = torch.zeros([perm.size(0) + 1], dtype=torch.long, device=perm.device)
+    ended = ended.index_add(0, ptr[1:].long(), torch.ones_like(ptr[1:], dtype=torch.long)).cumsum(0)
+    return torch.zeros_like(perm).scatter(0, perm.long(), ended[:-1].to(perm.dtype))
 
 
 def consecutive(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,6 +84,23 @@ def consecutive(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.ops.geocompile.consecutive(ids)  # type: ignore[no-any-return]
 
 
+def renumber_edges(edge_index: Tensor, number: Tensor) -> Tensor:
+    """Edges under other numbers of their nodes: ``out[r, e] = number[edge_index[r, e]]``.
+
+    Args:
+        edge_index: ``[2, num_edges]`` int64 or int32.
+        number: ``[num_nodes]``, dtype of `edge_index`: the new number of each node, as `consecutive` gives them.
+
+    Returns:
+        ``[2, num_edges]``, dtype of `edge_index`.
+
+    Raises:
+        ValueError: For a wrong dtype or shape.
+        IndexError: For a node out of range; names the first one.
+    """
+    return torch.ops.geocompile.renumber_edges(edge_index, number)  # type: ignore[no-any-return]
+
+
 def coalesce_reference(edge_index: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The meaning of the operator `coalesce`: edges that differ, and which edges are equal to each."""
     keys = edge_index[0].long() * like.size(0) + edge_index[1]
@@ -87,6 +118,11 @@ def consecutive_reference(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return inverse, unique, first
 
 
+def renumber_edges_reference(edge_index: Tensor, number: Tensor) -> Tensor:
+    """The meaning of `renumber_edges`."""
+    return number[edge_index]
+
+
 def _fake_coalesce(edge_index: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     same_device("coalesce", edge_index=edge_index, like=like)
     num_unique = torch.library.get_ctx().new_dynamic_size()
@@ -100,7 +136,16 @@ def _fake_consecutive(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return inverse, ids.new_empty(num_unique), ids.new_empty(num_unique, dtype=torch.long)
 
 
+def _fake_renumber_edges(edge_index: Tensor, number: Tensor) -> Tensor:
+    same_device("renumber_edges", edge_index=edge_index, number=number)
+    return edge_index.new_empty(2, edge_index.size(1))
+
+
 torch.library.register_fake("geocompile::coalesce", _fake_coalesce)
 torch.library.register_fake("geocompile::consecutive", _fake_consecutive)
+torch.library.register_fake("geocompile::renumber_edges", _fake_renumber_edges)
 register(Operator("coalesce", coalesce_reference, False, ("Coalesce",), {"edge_index": "like"}))
 register(Operator("consecutive", consecutive_reference, False, ("Consecutive",)))
+register(
+    Operator("renumber_edges", renumber_edges_reference, False, ("RenumberEdges",), {"edge_index": "number"})
+)

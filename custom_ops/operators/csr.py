@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops.operators import library as library
 from geocompile.custom_ops.registry import Operator, register
@@ -67,6 +68,19 @@ def row_of_each_edge(rowptr: Tensor, edges: Tensor) -> Tensor:
     """The row of each place of compressed rows, int64 ``[num_edges]``; `edges` gives their number."""
     rows = torch.arange(rowptr.size(0) - 1, device=rowptr.device)
     return torch.repeat_interleave(rows, rowptr.diff(), output_size=edges.size(0))
+
+
+def rows_named(index: Tensor) -> Tensor:
+    """``[max(index) + 1, 0]``: something with as many rows as `index` names, to be an operator's `like`.
+
+    A model that is exported may not look at values: there the size is that of an operator's result. What is negative
+    is left to the operator that gets both.
+    """
+    if not is_scripting() and torch.compiler.is_compiling():
+        ptr, _ = torch.ops.geocompile.batch_ptr(index.flatten())
+        return index.new_empty([ptr.size(0) - 1, 0])
+    num_rows = int(index.max()) + 1 if index.numel() > 0 else 0
+    return index.new_empty([max(num_rows, 0), 0])
 
 
 def per_row(values: Tensor, rows: Tensor) -> Tensor:

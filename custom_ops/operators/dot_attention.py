@@ -117,6 +117,7 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     Source: Thekumparampil et al., "Attention-based graph neural network for semi-supervised learning" (2018), PyG's
     ``AGNNConv``.
     """
+    _check_cosine(x, beta)
     nodes = x.unsqueeze(1) if x.dim() == 2 else x
     # In a half a norm overflows, what bounds it from below would be 0, and gradients of small vectors are subnormal.
     wide = widened(nodes)
@@ -126,6 +127,21 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     scaled = direction * widened(beta).view(-1, 1) if isinstance(beta, Tensor) else direction * beta
     out, _ = dot_attention(scaled, direction, wide, rowptr, col)
     return out.to(x.dtype).view_as(x)
+
+
+def _check_cosine(x: Tensor, beta: Tensor | float) -> None:
+    if not x.is_floating_point() or (x.dim() != 2 and x.dim() != 3):
+        raise ValueError(
+            "geocompile.cosine_attention: 'x' must be floats of shape [num_nodes, channels] or [num_nodes, heads, "
+            f"channels], got {x.dtype} of shape {list(x.shape)}"
+        )
+    if isinstance(beta, Tensor):
+        heads = x.size(1) if x.dim() == 3 else 1
+        if beta.numel() != 1 and beta.numel() != heads:
+            raise ValueError(
+                "geocompile.cosine_attention: 'beta' must be a number, or a tensor of one element or one for each of "
+                f"{heads} heads, got shape {list(beta.shape)}"
+            )
 
 
 @in_float32

@@ -13,6 +13,7 @@ def fps(
     batch: Tensor | None = None,
     ratio: float = 0.5,
     random_start: bool = True,
+    batch_size: int | None = None,
     start: Tensor | None = None,
 ) -> Tensor:
     """Sample points that are far from each other: next comes the point farthest from all that were taken.
@@ -22,8 +23,10 @@ def fps(
     are added in order of dimension, so that every engine takes the same points; once every point left coincides with
     one that was taken, the first point of the graph is repeated.
 
-    Differs from PyG in nothing but the random start, which is drawn here, before the operator: `start` says it to an
-    engine. Under ``torch.export`` a start cannot be drawn: pass ``random_start=False`` or `start`.
+    A random start is drawn here, before the operator, where PyG's is drawn within: the same seed gives another.
+    `start`, which PyG has not, says it to an engine; under ``torch.export`` none can be drawn: pass
+    ``random_start=False`` or `start`. PyG leaves open what comes of ties, of a batch that does not ascend and of a
+    coordinate that is not finite.
 
     Args:
         x: ``[num_points, dimensions]`` or ``[num_points]``, float32, float64, float16 or bfloat16 (halves are
@@ -31,6 +34,7 @@ def fps(
         batch: ``[num_points]`` int64 or int32, the graph of each point, ascending; None: one graph.
         ratio: Of the points of each graph, above 0 and at most 1.
         random_start: Whether the first point of each graph is drawn, by torch's generator; else it is the first.
+        batch_size: Accepted as in PyG, and not needed.
         start: ``[num_graphs]`` int64, the place of the first point within its graph, instead.
 
     Returns:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops.operators.csr import csr_from_coo
+from geocompile.custom_ops.operators.csr import csr_from_coo, rows_named
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -41,9 +41,12 @@ def graclus(
         raise ValueError(
             f"geocompile.graclus: 'edge_index' must have shape [2, num_edges], got {list(edge_index.size())}"
         )
-    if num_nodes is None:
-        num_nodes = int(edge_index.max()) + 1 if edge_index.numel() > 0 else 0
-    like = torch.empty([num_nodes, 0], device=edge_index.device)
+    if weight is not None and (weight.dim() != 1 or weight.size(0) != edge_index.size(1)):
+        raise ValueError(
+            f"geocompile.graclus: 'weight' must have shape [{edge_index.size(1)}] (one per edge), got "
+            f"{list(weight.size())}"
+        )
+    like = rows_named(edge_index) if num_nodes is None else edge_index.new_empty([num_nodes, 0])
     rowptr, perm, col = csr_from_coo(edge_index[0], like, edge_index[1])
     if weight is not None:
         weight = weight[perm]

@@ -24,6 +24,8 @@ def knn(
     batch_x: Tensor | None = None,
     batch_y: Tensor | None = None,
     cosine: bool = False,
+    num_workers: int = 1,
+    batch_size: int | None = None,
 ) -> Tensor:
     """For each point of `y` the `k` nearest points of `x` in the same graph, nearest first.
 
@@ -35,6 +37,8 @@ def knn(
         batch_x: ``[num_points]`` int64 or int32, ascending, the graph of each point of `x`; None: all in graph 0.
         batch_y: ``[num_queries]``, dtype of `batch_x`, the same for `y`.
         cosine: Measure ``1 - a.b / (|a| |b|)`` instead of the Euclidean distance; 0 / 0 counts as 0.
+        num_workers: Accepted as in PyG; the threads are torch's.
+        batch_size: Accepted as in PyG, and not needed.
 
     Returns:
         int64 ``[2, pairs]``: row 0 is the index into `y`, row 1 into `x`; sorted by `y`, distance, index into `x`.
@@ -56,6 +60,8 @@ def knn_graph(
     loop: bool = False,
     flow: str = "source_to_target",
     cosine: bool = False,
+    num_workers: int = 1,
+    batch_size: int | None = None,
 ) -> Tensor:
     """Edges from the `k` nearest points of each point's graph to the point.
 
@@ -69,6 +75,8 @@ def knn_graph(
         flow: ``"source_to_target"``: row 0 is the neighbour, row 1 the point; ``"target_to_source"``: the other way
             round.
         cosine: As in `knn`.
+        num_workers: As in `knn`, not used.
+        batch_size: As in `knn`, not used.
 
     Returns:
         int64 ``[2, edges]``, sorted by point, distance, index of the neighbour.
@@ -92,6 +100,8 @@ def radius(
     batch_x: Tensor | None = None,
     batch_y: Tensor | None = None,
     max_num_neighbors: int = 32,
+    num_workers: int = 1,
+    batch_size: int | None = None,
 ) -> Tensor:
     """For each point of `y` all points of `x` in the same graph that are closer than `r`, nearest first.
 
@@ -105,6 +115,8 @@ def radius(
         batch_x: As in `knn`.
         batch_y: As in `knn`.
         max_num_neighbors: The most neighbours of each point of `y`, at least 1.
+        num_workers: As in `knn`, not used.
+        batch_size: As in `knn`, not used.
 
     Returns:
         int64 ``[2, pairs]``, as of `knn`.
@@ -128,6 +140,8 @@ def radius_graph(
     loop: bool = False,
     max_num_neighbors: int = 32,
     flow: str = "source_to_target",
+    num_workers: int = 1,
+    batch_size: int | None = None,
 ) -> Tensor:
     """Edges to each point from all points of its graph that are closer than `r`.
 
@@ -138,6 +152,8 @@ def radius_graph(
         loop: Whether a point counts among its own neighbours.
         max_num_neighbors: The most neighbours of each point, at least 1; the nearest stay.
         flow: As in `knn_graph`.
+        num_workers: As in `knn`, not used.
+        batch_size: As in `knn`, not used.
 
     Returns:
         int64 ``[2, edges]``, as of `knn_graph`.

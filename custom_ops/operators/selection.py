@@ -37,7 +37,8 @@ def topk(
 
     A graph of ``n`` nodes keeps ``ceil(ratio n)`` (computed in float32), at most all. Ties go to the node that comes
     first, NaN is above every number. With `min_score` the nodes above ``min(max score of the graph - tol, min_score)``
-    are kept instead, at least one for each graph that has a finite score.
+    are kept instead, and in any case those of the graph's highest score unless that is -inf (PyG loses them where
+    subtracting `tol` is lost in rounding); a graph with a NaN keeps none.
 
     Args:
         x: ``[num_nodes]`` scores, float32, float64, float16 or bfloat16.
@@ -60,11 +61,16 @@ def topk(
             f"geocompile.topk: 'x' and 'batch' must be vectors of one length, got shapes {list(x.shape)} and "
             f"{list(batch.shape)}"
         )
-    ptr = _one_graph(x) if batch is None else graph_ptr(batch)
+    if x.dim() != 1 or not x.is_floating_point():
+        raise ValueError(
+            f"geocompile.topk: 'x' must be a vector of scores in floats, got {x.dtype} of shape {list(x.shape)}"
+        )
+    ptr = torch.arange(2, device=x.device) * x.size(0) if batch is None else graph_ptr(batch)
     if min_score is not None:
         highest = torch.ops.geocompile.segment_reduce(x, ptr, None, "max")
         highest_of_node = highest.expand(x.size(0)) if batch is None else highest.index_select(0, batch)
-        kept: Tensor = x > (highest_of_node - tol).clamp(max=min_score)
+        above = x > (highest_of_node - tol).clamp(max=min_score)
+        kept: Tensor = above | ((x == highest_of_node) & (x > -float("inf")))
         return kept.nonzero().view(-1)
     if ratio is None:
         raise ValueError("geocompile.topk: give 'ratio' or 'min_score'")
@@ -92,13 +98,6 @@ def filter_edges(edge_index: Tensor, perm: Tensor, like: Tensor) -> tuple[Tensor
     Source: ``torch_geometric.nn.pool.connect.filter_edges.filter_adj``.
     """
     return torch.ops.geocompile.filter_edges(edge_index, perm, like)  # type: ignore[no-any-return]
-
-
-def _one_graph(x: Tensor) -> Tensor:
-    """The ptr of a single graph of all nodes."""
-    if x.dim() == 0:
-        raise ValueError("geocompile.topk: 'x' must be a vector of scores, got a scalar")
-    return torch.arange(2, device=x.device) * x.size(0)
 
 
 def graph_ptr_reference(batch: Tensor, like: Tensor | None = None) -> Tensor:

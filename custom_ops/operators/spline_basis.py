@@ -40,7 +40,14 @@ def spline_basis(
 
     Source: Fey et al., "SplineCNN" (2018); ``torch_spline_conv.spline_basis``.
     """
+    _check_integers("kernel_size", kernel_size)
+    _check_integers("is_open_spline", is_open_spline)
     return _ops.spline_basis(pseudo, kernel_size.long(), is_open_spline.long(), degree)  # type: ignore[no-any-return]
+
+
+def _check_integers(name: str, values: Tensor) -> None:
+    if values.is_floating_point() or values.is_complex():
+        raise ValueError(f"geocompile.spline_basis: '{name}' must be integers, got {values.dtype}")
 
 
 def gaussian_weights(pseudo: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:

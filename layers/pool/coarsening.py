@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import coalesce, consecutive, scatter
+from geocompile.custom_ops import coalesce, consecutive, renumber_edges, scatter
+from geocompile.custom_ops.operators.csr import rows_named
 
 
 def max_pool(
@@ -32,12 +33,12 @@ def max_pool(
         edges sorted by row, then column. What was None stays so.
 
     Raises:
-        ValueError: For a wrong dtype or shape.
+        ValueError: For a wrong dtype, shape or length.
         IndexError: For an edge that points outside.
 
     Source: ``torch_geometric.nn.pool.max_pool``, with tensors instead of a ``Data``.
     """
-    return _pool(cluster, x, edge_index, edge_attr, batch, pos, "max")
+    return _pool("max_pool", cluster, x, edge_index, edge_attr, batch, pos, "max")
 
 
 def avg_pool(
@@ -62,12 +63,12 @@ def avg_pool(
         ``(x, edge_index, edge_attr, batch, pos)`` of the smaller graph.
 
     Raises:
-        ValueError: For a wrong dtype or shape.
+        ValueError: For a wrong dtype, shape or length.
         IndexError: For an edge that points outside.
 
     Source: ``torch_geometric.nn.pool.avg_pool``, with tensors instead of a ``Data``.
     """
-    return _pool(cluster, x, edge_index, edge_attr, batch, pos, "mean")
+    return _pool("avg_pool", cluster, x, edge_index, edge_attr, batch, pos, "mean")
 
 
 def max_pool_x(
@@ -86,12 +87,12 @@ def max_pool_x(
         ``x [num_clusters, *]`` and ``batch [num_clusters]``; with `size`, ``x [num_graphs * size, *]`` alone.
 
     Raises:
-        ValueError: For a wrong dtype or shape.
+        ValueError: For a wrong dtype, shape or length.
         IndexError: For a cluster that points outside of what `size` gives.
 
     Source: ``torch_geometric.nn.pool.max_pool_x``, where 2.8 has the number of graphs before `size`.
     """
-    return _pool_x(cluster, x, batch, size, "max")
+    return _pool_x("max_pool_x", cluster, x, batch, size, "max")
 
 
 def avg_pool_x(
@@ -109,15 +110,16 @@ def avg_pool_x(
         ``x [num_clusters, *]`` and ``batch [num_clusters]``; with `size`, ``x [num_graphs * size, *]`` alone.
 
     Raises:
-        ValueError: For a wrong dtype or shape.
+        ValueError: For a wrong dtype, shape or length.
         IndexError: For a cluster that points outside of what `size` gives.
 
     Source: ``torch_geometric.nn.pool.avg_pool_x``.
     """
-    return _pool_x(cluster, x, batch, size, "mean")
+    return _pool_x("avg_pool_x", cluster, x, batch, size, "mean")
 
 
 def _pool(
+    name: str,
     cluster: Tensor,
     x: Tensor | None,
     edge_index: Tensor,
@@ -127,29 +129,45 @@ def _pool(
     reduce: str,
 ) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]:
     number, unique, first = consecutive(cluster)
-    edges, attributes = _pool_edges(number, unique, edge_index, edge_attr)
+    _check_rows(name, "x", x, number.size(0), "node")
+    _check_rows(name, "batch", batch, number.size(0), "node")
+    _check_rows(name, "pos", pos, number.size(0), "node")
+    edges, attributes = _pool_edges(name, number, unique, edge_index, edge_attr)
     pooled_x = None if x is None else _reduced(x, number, unique, reduce)
     pooled_pos = None if pos is None else _reduced(pos, number, unique, "mean")
     return pooled_x, edges, attributes, None if batch is None else batch[first], pooled_pos
 
 
 def _pool_edges(
-    number: Tensor, unique: Tensor, edge_index: Tensor, edge_attr: Tensor | None
+    name: str, number: Tensor, unique: Tensor, edge_index: Tensor, edge_attr: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    edges = number.to(edge_index.dtype)[edge_index]
+    is_int32 = edge_index.dtype == torch.int32
+    edges = renumber_edges(edge_index, number.int() if is_int32 else number)
+    _check_rows(name, "edge_attr", edge_attr, edges.size(1), "edge")
     between = (edges[0] != edges[1]).nonzero()[:, 0]
     attributes = None if edge_attr is None else edge_attr.index_select(0, between)
     return coalesce(edges.index_select(1, between), attributes, unique.size(0))
 
 
 def _pool_x(
-    cluster: Tensor, x: Tensor, batch: Tensor, size: int | None, reduce: str
+    name: str, cluster: Tensor, x: Tensor, batch: Tensor, size: int | None, reduce: str
 ) -> Tensor | tuple[Tensor, Tensor]:
+    if cluster.dim() != 1:
+        raise ValueError(f"geocompile.{name}: 'cluster' must have one dimension, got {list(cluster.shape)}")
+    _check_rows(name, "x", x, cluster.size(0), "node")
+    _check_rows(name, "batch", batch, cluster.size(0), "node")
     if size is not None:
-        num_graphs = int(batch.max()) + 1 if batch.numel() > 0 else 0
-        return scatter(x, cluster, 0, num_graphs * size, reduce)
+        return scatter(x, cluster, 0, rows_named(batch).size(0) * size, reduce)
     number, unique, first = consecutive(cluster)
     return _reduced(x, number, unique, reduce), batch[first]
+
+
+def _check_rows(name: str, argument: str, values: Tensor | None, count: int, what: str) -> None:
+    if values is not None and (values.dim() == 0 or values.size(0) != count):
+        raise ValueError(
+            f"geocompile.{name}: '{argument}' must have shape [{count}, ...], one row for each {what}, got "
+            f"{list(values.shape)}"
+        )
 
 
 def _reduced(x: Tensor, number: Tensor, unique: Tensor, reduce: str) -> Tensor:

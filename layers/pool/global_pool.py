@@ -68,7 +68,8 @@ def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: boo
         x: node features ``[num_nodes, channels]``.
         batch: the graph of each node, int64 or int32 ``[num_nodes]``, sorted; None: all nodes are one graph.
         k: number of nodes that each graph gets.
-        sort_channels: sort the channels of each node, ascending, before the nodes (as PyG 1.2.0; 2.8.1 does not).
+        sort_channels: sort the channels of each node, ascending, NaN last, before the nodes (as PyG 1.2.0; 2.8.1
+            does not).
 
     Returns:
         ``[num_graphs, k * channels]``.
@@ -94,11 +95,19 @@ def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: boo
         _check_batch("global_sort_pool", batch, x)
         ptr = graph_ptr(batch)
     if sort_channels:
-        x = x.sort(dim=1)[0]
+        x = _sorted_channels(x)
     best = torch.ops.geocompile.topk(x[:, -1], ptr, float(k))
     kept = graph_ptr(batch.index_select(0, best), ptr[1:])
     dense = to_dense(x.index_select(0, best), kept, torch.arange(k, device=x.device))
     return dense.flatten(1)
+
+
+def _sorted_channels(x: Tensor) -> Tensor:
+    """Each row ascending, NaN last; a sort in ONNX may put NaN anywhere, so it sees infinity instead."""
+    is_nan = x.isnan()
+    numbers = x.masked_fill(is_nan, float("inf")).sort(dim=1)[0]
+    num_numbers = x.size(1) - is_nan.sum(1, keepdim=True)
+    return numbers.masked_fill(torch.arange(x.size(1), device=x.device) >= num_numbers, float("nan"))
 
 
 def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: str) -> Tensor:

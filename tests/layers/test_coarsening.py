@@ -7,8 +7,13 @@ import torch
 from torch import Tensor, nn
 
 import geocompile
-from geocompile.custom_ops import graclus, voxel_grid
+from geocompile.capture import capture
+from geocompile.custom_ops import coalesce, graclus, voxel_grid
+from geocompile.examples import normalize_examples
+from geocompile.exporters import get_exporter
 from geocompile.layers import SAGEConv, avg_pool, avg_pool_x, global_max_pool, max_pool, max_pool_x
+from geocompile.passes import run_passes
+from tests.exporters.test_engines_equal_eager import OPEN, eager
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
 
@@ -110,3 +115,56 @@ def test_a_model_that_halves_its_graph_compiles_and_verifies(target: str, tmp_pa
     bundle = geocompile.compile(model, inputs, [target], tmp_path / "halved", measure=False)
     other = torch.randn(7, 4), torch.randint(7, (2, 9)), torch.zeros(7, dtype=torch.long)
     torch.testing.assert_close(bundle.session(target)(*other), model(*other))
+
+
+@pytest.mark.parametrize("pool", [max_pool, avg_pool])
+@pytest.mark.parametrize(
+    ("node", "message"), [(-1, "must not be negative"), (3, "the valid range is 0 to 2")]
+)
+def test_an_edge_that_points_outside_is_refused(pool: object, node: int, message: str) -> None:
+    cluster, x, edges = torch.tensor([0, 0, 1]), torch.rand(3, 2), torch.tensor([[0, 1], [1, node]])
+    with pytest.raises(IndexError, match=rf"'edge_index'\[1, 1\] is {node}, (it )?{message}"):
+        pool(cluster, x, edges)
+    with pytest.raises(Exception, match=rf"'edge_index'\[1, 1\] is {node}, (it )?{message}"):
+        torch.jit.script(pool)(cluster, x, edges.int())
+
+
+@pytest.mark.parametrize("argument", ["x", "edge_attr", "batch", "pos"])
+@pytest.mark.parametrize("too", [1, -1])
+def test_what_is_too_long_or_too_short_is_named(argument: str, too: int) -> None:
+    g = graph(6, 12)
+    count = len(g[argument] if argument != "edge_attr" else g["edge_index"][0])
+    g[argument] = torch.zeros(count + too, dtype=g[argument].dtype)
+    with pytest.raises(ValueError, match=rf"avg_pool: '{argument}' must have shape \[{count}, ...\]"):
+        avg_pool(torch.zeros(6, dtype=torch.long), *g.values())
+    if argument in ("x", "batch"):
+        for size in (None, 1):
+            with pytest.raises(ValueError, match=rf"max_pool_x: '{argument}' must have shape \[6, ...\]"):
+                max_pool_x(torch.zeros(6, dtype=torch.long), g["x"], g["batch"], size)
+
+
+class SizesOfValues(nn.Module):
+    """Three sizes that only the values of indices tell."""
+
+    def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        edges, _ = coalesce(edge_index)
+        slot = batch * 2 + torch.arange(x.size(0), device=x.device) % 2
+        pooled = max_pool_x(slot, x, batch, 2)
+        assert isinstance(pooled, Tensor)
+        return edges, graclus(edge_index), pooled
+
+
+@pytest.mark.parametrize(
+    "target", ["onnx", "torchscript", pytest.param("aotinductor", marks=pytest.mark.slow)]
+)
+def test_sizes_that_values_tell_are_those_of_eager_on_other_graphs(target: str, tmp_path: Path) -> None:
+    def example(num_nodes: int, num_edges: int) -> list[Tensor]:
+        edge_index = torch.randint(0, max(num_nodes, 1), (2, num_edges))
+        return [torch.randn(num_nodes, 3), edge_index, torch.arange(num_nodes) // 5]
+
+    model = SizesOfValues().eval()
+    program, _ = run_passes(capture(model, normalize_examples(model, tuple(example(12, 30)))))
+    run = OPEN[target](tmp_path / get_exporter(target)(program, tmp_path).file)
+    for size in ((12, 30), (1, 0), (1, 3), (7, 0), (57, 400), (0, 0)):
+        inputs = example(*size)
+        torch.testing.assert_close(run(inputs), eager(model, inputs))

@@ -72,6 +72,7 @@ def call_of(case: Case) -> Call:
         "grid_cluster": lambda: grid_cluster.op_type_of(given["start"], given["end"], given["batch"]),
         "coalesce": lambda: "Coalesce",
         "consecutive": lambda: "Consecutive",
+        "renumber_edges": lambda: "RenumberEdges",
         "fps": lambda: fps.op_type_of(given["batch"], given["start"]),
         "scatter_arg": lambda: scatter.op_type_of(reduce, with_arg=True),
         "graph_ptr": lambda: "GraphPtrLike" if given["like"] else "GraphPtr",

@@ -168,3 +168,21 @@ def test_the_functions_script() -> None:
     inputs = torch.randn(9, 2), torch.zeros(9, dtype=torch.long), torch.randint(9, (2, 20))
     for got, want in zip(torch.jit.script(cluster)(*inputs), cluster(*inputs), strict=True):
         assert torch.equal(got, want)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7])
+def test_values_that_are_not_one_for_each_edge_are_refused(count: int) -> None:
+    edge_index = torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"graclus: 'weight' must have shape \[2\] \(one per edge\)"):
+        graclus(edge_index, torch.rand(count))
+    for values in (torch.rand(count), torch.arange(count)):
+        with pytest.raises(ValueError, match=r"coalesce: 'edge_attr' must have shape \[2, ...\]"):
+            coalesce(edge_index, values)
+
+
+def test_a_negative_node_is_named_where_the_number_of_nodes_is_not_given() -> None:
+    edge_index = torch.tensor([[-5, -7], [-6, -5]])
+    with pytest.raises(IndexError, match="is -5, it must not be negative"):
+        coalesce(edge_index)
+    with pytest.raises(IndexError, match="is -5, it must not be negative"):
+        graclus(edge_index)

@@ -325,3 +325,15 @@ def test_a_model_of_it_runs_in_every_engine_on_every_size(
     target: str, model: type[nn.Module], tmp_path: Path
 ) -> None:
     check_model(target, model, ["x", "edge_index", "edge_weight"], True, tmp_path)
+
+
+def test_wrong_arguments_of_cosine_attention_are_named() -> None:
+    x, rowptr, col = torch.rand(2, 3, 4), torch.tensor([0, 1, 2]), torch.tensor([1, 0])
+    for wrong in (x[0, 0], x[None], x.long()):
+        with pytest.raises(ValueError, match="cosine_attention: 'x' must be floats of shape"):
+            cosine_attention(wrong, rowptr, col)
+    for beta in (torch.rand(2), torch.rand(3, 3), x.new_empty(0)):
+        with pytest.raises(ValueError, match="cosine_attention: 'beta' must be a number, or a tensor of"):
+            cosine_attention(x, rowptr, col, beta)
+    assert cosine_attention(x, rowptr, col, torch.rand(3)).shape == x.shape
+    assert cosine_attention(x[:, 0], rowptr, col, torch.rand(1)).shape == (2, 4)

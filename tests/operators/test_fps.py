@@ -120,3 +120,8 @@ def test_it_scripts_with_a_random_start() -> None:
     scripted = torch.jit.script(Sampled(True))
     x = torch.arange(12.0).view(12, 1)
     assert scripted(x, torch.tensor([0] * 6 + [1] * 6)).shape == (6, 1)
+
+
+def test_arguments_in_the_order_of_pyg() -> None:
+    x, batch = torch.rand(9, 3), torch.arange(9) // 5
+    assert torch.equal(fps(x, batch, 0.5, False, 2), fps(x, batch, 0.5, random_start=False))

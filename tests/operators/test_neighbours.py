@@ -225,3 +225,11 @@ def test_autocast_searches_in_float32() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = knn(x.bfloat16(), x, 3)
     assert torch.equal(found, knn(x.bfloat16().float(), x, 3))
+
+
+def test_arguments_of_pyg_that_change_nothing_are_accepted() -> None:
+    x, batch, hints = torch.rand(12, 3), torch.arange(12) // 5, {"num_workers": 4, "batch_size": 3}
+    assert torch.equal(knn(x, x, 2, batch, batch, False, **hints), knn(x, x, 2, batch, batch))
+    assert torch.equal(knn_graph(x, 2, batch, **hints), knn_graph(x, 2, batch))
+    assert torch.equal(radius(x, x, 0.5, batch, batch, **hints), radius(x, x, 0.5, batch, batch))
+    assert torch.equal(radius_graph(x, 0.5, batch, **hints), radius_graph(x, 0.5, batch))

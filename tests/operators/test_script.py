@@ -59,6 +59,7 @@ def calls(dtype: torch.dtype) -> dict[str, tuple[Any, ...]]:
         "nearest": (nodes, nodes[4:]),
         "radius": (nodes, nodes[:4], 1.5),
         "radius_graph": (nodes, 1.5, batch),
+        "renumber_edges": (edge_index, torch.arange(NODES).flip(0)),
         "scatter": (edges, edge_index[0], 0, NODES),
         "scatter_arg": (edges, edge_index[0], 0, NODES),
         "segment_reduce": (edges, rowptr, perm),

@@ -171,3 +171,38 @@ def test_a_pooling_model_compiles_and_verifies_on_other_sizes(
         inputs = example(*size)
         with torch.no_grad():
             torch.testing.assert_close(run(inputs), eager(model, inputs))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_min_score_keeps_the_best_of_each_graph(dtype: torch.dtype) -> None:
+    """Also where the tolerance is lost in rounding: 4 - 1e-7 is 4 in float32."""
+    inf = torch.inf
+    score = torch.tensor([4.0, 2.0, 4.0, 1.0, -inf, -inf, inf, 3.0, 9.0], dtype=dtype)
+    batch = torch.tensor([0, 0, 0, 1, 2, 2, 3, 3, 5])
+    assert topk(score, None, batch, min_score=8.0).tolist() == [0, 2, 3, 6, 8]
+    assert topk(score[:2], None, None, min_score=8.0).tolist() == [0]
+    assert topk(score[:2], None, batch[:2], min_score=1.0).tolist() == [0, 1]
+    assert topk(torch.tensor([torch.nan, 1.0], dtype=dtype), None, min_score=0.5).tolist() == []
+
+
+@pytest.mark.parametrize("min_score", [None, 0.5])
+def test_scores_that_are_no_vector_of_floats_are_named(min_score: float | None) -> None:
+    ratio = None if min_score else 0.5
+    for wrong in (torch.rand(3, 1), torch.tensor(1.0), torch.arange(3)):
+        with pytest.raises(ValueError, match="topk: 'x' must be a vector of scores in floats, got"):
+            topk(wrong, ratio, min_score=min_score)
+
+
+@pytest.mark.parametrize("target", ["torchscript", "onnx"])
+def test_sort_pool_puts_nan_last_on_every_engine(target: str, tmp_path: Path) -> None:
+    class Sorted(nn.Module):
+        def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+            return global_sort_pool(x, batch, 2)
+
+    nan, inf, model = torch.nan, torch.inf, Sorted().eval()
+    x, batch = torch.tensor([[nan, 2.0, inf], [1.0, nan, nan], [inf, -inf, 3.0]]), torch.tensor([0, 0, 1])
+    program, _ = run_passes(capture(model, normalize_examples(model, (x, batch))))
+    run = OPEN[target](tmp_path / get_exporter(target)(program, tmp_path).file)
+    want = torch.tensor([[2.0, inf, nan, 1.0, nan, nan], [-inf, 3.0, inf, 0.0, 0.0, 0.0]])
+    for out in (model(x, batch), *run([x, batch])):
+        torch.testing.assert_close(out, want, equal_nan=True)

@@ -47,3 +47,14 @@ def test_kernel_weights_compile_for_any_number_of_edges(target: str, tmp_path: P
         inputs = example(*size)
         with torch.no_grad():
             torch.testing.assert_close(run(inputs), eager(model, inputs))
+
+
+def test_kernel_sizes_that_are_no_integers_are_refused() -> None:
+    pseudo, three, is_open = torch.rand(4, 1), torch.tensor([3]), torch.tensor([1])
+    with pytest.raises(ValueError, match=r"'kernel_size' must be integers, got torch.float32"):
+        spline_basis(pseudo, torch.tensor([3.7]), is_open)
+    with pytest.raises(ValueError, match=r"'is_open_spline' must be integers, got torch.float64"):
+        spline_basis(pseudo, three, is_open.double())
+    assert torch.equal(
+        spline_basis(pseudo, three.byte(), is_open.bool())[0], spline_basis(pseudo, three, is_open)[0]
+    )

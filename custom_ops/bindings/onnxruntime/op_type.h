@@ -48,6 +48,7 @@ std::vector<OpType> graclus_types();
 std::vector<OpType> grid_cluster_types();
 std::vector<OpType> grouped_matmul_types();
 std::vector<OpType> neighbours_types();
+std::vector<OpType> renumber_edges_types();
 std::vector<OpType> scatter_types();
 std::vector<OpType> segment_reduce_types();
 std::vector<OpType> segment_softmax_types();

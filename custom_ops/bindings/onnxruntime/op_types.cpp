@@ -20,6 +20,7 @@ std::vector<OpType> op_types() {
            grid_cluster_types,
            grouped_matmul_types,
            neighbours_types,
+           renumber_edges_types,
            scatter_types,
            segment_reduce_types,
            segment_softmax_types,

@@ -1,4 +1,4 @@
-// graclus, grid_cluster, coalesce and consecutive on random input, against what they promise, and on hostile values.
+// Clusters, edges that differ and new numbers on random input, against what they promise, and on hostile values.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -7,6 +7,7 @@
 #include "kernels/consecutive.h"
 #include "kernels/graclus.h"
 #include "kernels/grid_cluster.h"
+#include "kernels/renumber_edges.h"
 #include "testing.h"
 
 namespace testing {
@@ -113,6 +114,20 @@ void numbering(int64_t count, bool sparse) {
   }
 }
 
+template <class I>
+void renumbering(int64_t edges, int64_t nodes) {
+  Buffer<I> edge_index(2 * edges), number(nodes), out(2 * edges);
+  for (int64_t i = 0; i < edge_index.count; ++i) edge_index[i] = static_cast<I>(draw(nodes));
+  for (int64_t i = 0; i < nodes; ++i) number[i] = static_cast<I>(random_bits());
+  const geocompile::RenumberEdges args{dtype_of<I>, edges, nodes, edge_index.data, number.data, out.data};
+  const Parallel parallel = threads(1 + draw(3));
+  cpu::renumber_edges(args, parallel);
+  for (int64_t i = 0; i < out.count; ++i) require(out[i] == number[edge_index[i]], "a node has its new number");
+  if (edges == 0) return;
+  edge_index[draw(2 * edges)] = static_cast<I>(draw(2) ? nodes : -1);
+  must_refuse([&] { cpu::renumber_edges(args, parallel); }, "a node outside");
+}
+
 const Family family(
     [] {
       match<float, int64_t>();
@@ -128,11 +143,14 @@ const Family family(
       unique_edges<int32_t>(0, draw(2));
       numbering<int64_t>(draw(200), draw(2));
       numbering<int32_t>(draw(200), draw(2));
+      renumbering<int64_t>(draw(300), 1 + draw(20));
+      renumbering<int32_t>(draw(300), 1 + draw(20));
     },
     [] {
       unique_edges<int64_t>(600'000, 50'000);
       voxels<float, int64_t>();
       numbering<int64_t>(100'000, true);
+      renumbering<int32_t>(100'000, 5'000);
     });
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""graclus, grid_cluster, coalesce and consecutive."""
+"""graclus, grid_cluster, coalesce, consecutive and renumber_edges."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +14,7 @@ def cases() -> Iterator[Case]:
     yield from _grid_cluster()
     yield from _coalesce()
     yield from _consecutive()
+    yield from _renumber_edges()
 
 
 def _graclus() -> Iterator[Case]:
@@ -102,10 +103,20 @@ def _consecutive() -> Iterator[Case]:
     yield Case("consecutive", "extremes", {"ids": extremes})
 
 
+def _renumber_edges() -> Iterator[Case]:
+    random = np.random.default_rng(6)
+    for index in (np.int64, np.int32):
+        for g in [*graphs(index), heavy_graph()] if index is np.int64 else graphs(index):
+            number = random.integers(-3, 2**31 - 1, g.num_nodes).astype(index)
+            edges = {"edge_index": np.stack([g.source, g.target]), "number": number}
+            yield Case("renumber_edges", f"{g.name}-{index.__name__}", edges)
+
+
 def refused() -> Iterator[Case]:
     """Inputs that every runtime must refuse, with what the message must say."""
     yield from _refused_graphs()
     yield from _refused_points()
+    yield from _refused_numbers()
 
 
 def _refused_graphs() -> Iterator[Case]:
@@ -148,6 +159,30 @@ def _refused_graphs() -> Iterator[Case]:
     yield Case("consecutive", "matrix", ids, (wrong, "'ids' must have one dimension, got shape [3, 2]"))
     ids = {"ids": np.zeros(3, np.float32)}
     yield Case("consecutive", "float-index", ids, (wrong, "'ids' must be int64 or int32"))
+
+
+def _refused_numbers() -> Iterator[Case]:
+    wrong, outside = ValueError, IndexError
+    edges, number = np.array([[0, 1, 2], [1, 2, 0]]), np.array([5, 6, 7])
+    negative, large = edges.copy(), edges.copy()
+    negative[1, 2], large[0, 1] = -1, 3
+
+    def case(name: str, error: type[Exception], message: str, **changes: Any) -> Case:
+        arguments = {"edge_index": edges, "number": number} | changes
+        return Case("renumber_edges", name, arguments, (error, message))
+
+    message = "'edge_index'[1, 2] is -1, it must not be negative"
+    yield case("negative-node", outside, message, edge_index=negative)
+    message = "'edge_index'[0, 1] is 3, the valid range is 0 to 2"
+    yield case("large-node", outside, message, edge_index=large)
+    yield case("no-nodes", outside, "nothing to refer to (0 rows)", number=number[:0])
+    yield case("transposed", wrong, "must have shape [2, num_edges], got [3, 2]", edge_index=edges.T)
+    yield case(
+        "float-index", wrong, "'edge_index' must be int64 or int32", edge_index=edges.astype(np.float32)
+    )
+    yield case("matrix", wrong, "'number' must have one dimension, got shape [2, 3]", number=edges)
+    mixed = "'edge_index' is int64 but 'number' is int32"
+    yield case("mixed", wrong, mixed, number=number.astype(np.int32))
 
 
 def _refused_points() -> Iterator[Case]:

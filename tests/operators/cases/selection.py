@@ -127,6 +127,10 @@ def refused() -> Iterator[Case]:
         "to_dense", to_dense, "scalar-x", wrong, "'x' must have at least one dimension", x=np.array(1.0)
     )
     yield case("to_dense", to_dense, "bool-src", wrong, "'x' must be float32, float64", x=np.zeros(17, bool))
+    for fill, dtype in ((0.5, "int64"), (float("nan"), "int64"), (2.0**63, "int64"), (1e30, "int32")):
+        integers, message = np.zeros(17, dtype), f"'fill_value' must be an {dtype} as 'x' is, got"
+        changes = {"x": integers, "fill_value": fill}
+        yield case("to_dense", to_dense, f"fill-{fill}-in-{dtype}", wrong, message, **changes)
     many = {"ptr": _ptr("no-graphs"), "x": np.zeros((0, 2))}
     yield case(
         "to_dense", to_dense, "scalar-slots", wrong, "'slots' must have at least", slots=np.array(1.0), **many

@@ -1,4 +1,4 @@
-"""graclus, grid_cluster, coalesce and consecutive, written out."""
+"""graclus, grid_cluster, coalesce, consecutive and renumber_edges, written out."""
 
 import numpy as np
 
@@ -55,3 +55,9 @@ def consecutive(ids: np.ndarray) -> tuple[np.ndarray, ...]:
     inverse = [unique.index(value) for value in ids.tolist()]
     first = [ids.tolist().index(value) for value in unique]
     return np.array(inverse, np.int64), np.array(unique, ids.dtype), np.array(first, np.int64)
+
+
+def renumber_edges(edge_index: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, ...]:
+    named = dict(enumerate(number.tolist()))
+    ends = [[named[node] for node in row] for row in edge_index.tolist()]
+    return (np.array(ends, edge_index.dtype).reshape(edge_index.shape),)
