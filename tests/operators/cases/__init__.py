@@ -4,25 +4,9 @@ A family of operators is a module with ``cases()``, ``refused()`` and, where it 
 ``gradient_cases()``. Half precision needs no cases of its own: the table adds them, one for each form of a call.
 """
 
-from types import ModuleType
-
-from tests.operators.cases import (
-    attention,
-    clusters,
-    csr,
-    edge_attention,
-    fps,
-    grouped,
-    kernels,
-    neighbours,
-    norm,
-    scatter,
-    segment,
-    selection,
-    spline_basis,
-)
 from tests.operators.cases.case import HALVES, REDUCTIONS, Case, in_halves, values
 from tests.operators.cases.graphs import Graph, graphs, heavy_graph
+from tests.operators.families import modules_in
 
 __all__ = [
     "HALVES",
@@ -37,36 +21,22 @@ __all__ = [
     "values",
 ]
 
-FAMILIES: tuple[ModuleType, ...] = (
-    csr,
-    segment,
-    norm,
-    scatter,
-    attention,
-    fps,
-    edge_attention,
-    neighbours,
-    clusters,
-    kernels,
-    selection,
-    spline_basis,
-    grouped,
-)
+_FAMILIES = modules_in(__name__)
 
 
 def cases() -> list[Case]:
     """All cases with a result."""
-    found = [case for family in FAMILIES for case in family.cases()]
+    found = [case for family in _FAMILIES for case in family.cases()]
     return [*found, *in_halves(found)]
 
 
 def gradient_cases() -> list[Case]:
     """Cases of the operators that only gradients use: they have no ONNX form."""
-    families = [family for family in FAMILIES if hasattr(family, "gradient_cases")]
+    families = [family for family in _FAMILIES if hasattr(family, "gradient_cases")]
     found = [case for family in families for case in family.gradient_cases()]
     return [*found, *in_halves(found)]
 
 
 def refused() -> list[Case]:
     """Inputs that every runtime must refuse, with what the message must say."""
-    return [case for family in FAMILIES for case in family.refused()]
+    return [case for family in _FAMILIES for case in family.refused()]

@@ -1,47 +1,19 @@
 """What each operator must give, written out row by row in float64 numpy; independent of the tested code."""
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tests.operators.oracles import (
-    attention,
-    clusters,
-    csr,
-    edge_attention,
-    fps,
-    grouped,
-    kernels,
-    neighbours,
-    norm,
-    scatter,
-    segment,
-    selection,
-    spline_basis,
-)
+from tests.operators.families import modules_in
+from tests.operators.oracles import neighbours
 
-FAMILIES: tuple[ModuleType, ...] = (
-    csr,
-    segment,
-    norm,
-    scatter,
-    attention,
-    fps,
-    edge_attention,
-    neighbours,
-    clusters,
-    kernels,
-    selection,
-    spline_basis,
-    grouped,
-)
+_FAMILIES = modules_in(__name__)
 
 
 def oracle_of(operator: str) -> Callable[..., tuple[np.ndarray, ...]] | None:
     """The function of the operator's name in one of the families."""
-    return next((getattr(family, operator) for family in FAMILIES if hasattr(family, operator)), None)
+    return next((getattr(family, operator) for family in _FAMILIES if hasattr(family, operator)), None)
 
 
 def expected(operator: str, arguments: dict[str, Any]) -> tuple[np.ndarray, ...]:
