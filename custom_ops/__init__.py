@@ -97,3 +97,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module("geocompile.custom_ops.operators"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return __all__

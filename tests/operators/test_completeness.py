@@ -40,6 +40,12 @@ def test_public_operator_is_documented_and_exported(name: str) -> None:
     assert all(section in function.__doc__ for section in ("Args:", "Returns:", "Raises:"))
 
 
+def test_public_operators_are_listed_before_they_are_loaded() -> None:
+    """What a shell completes; each is loaded by its first use."""
+    assert sorted(dir(custom_ops)) == sorted(custom_ops.__all__)
+    assert set(PUBLIC) <= set(dir(custom_ops))
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_operator_says_what_its_indices_index(name: str) -> None:
     """What an engine's session checks before a call, and names by input and place."""
