@@ -175,6 +175,11 @@ class Attention {
                  [&](int64_t head, int64_t begin, int64_t end) { body(head, scratch.edge_sum + begin, end - begin); });
   }
 
+  void clear(const Pass& pass, Scratch& scratch) const {
+    std::fill(scratch.sum, scratch.sum + pass.channels, A(0));
+    std::fill(scratch.edge_sum, scratch.edge_sum + pass.edge_channels, A(0));
+  }
+
   template <class V>
   void scale(const Pass& pass, Scratch& scratch, V factors) const {
     for_sums(pass, scratch, [&](int64_t head, A* sum, int64_t count) {
@@ -188,8 +193,7 @@ class Attention {
   SoftmaxState<typename B::V> sum(const Terms<P>& terms, int64_t begin, int64_t end, const Pass& pass,
                                   Scratch& scratch) const {
     using V = typename B::V;
-    std::fill(scratch.sum, scratch.sum + pass.channels, A(0));
-    std::fill(scratch.edge_sum, scratch.edge_sum + pass.edge_channels, A(0));
+    clear(pass, scratch);
     SoftmaxState<V> state;
     for (int64_t from = begin; from < end; from += B::kTerms) {
       const int64_t to = std::min(end, from + B::kTerms);
@@ -232,12 +236,29 @@ class Attention {
 
   template <class B>
   void light_row(const Terms<P>& terms, Scratch& scratch) const {
+    if (terms.degree <= B::kTerms) return one_block<B>(terms, scratch);
     for_passes(terms.count, [&](const Pass& pass) {
       scale(pass, scratch, sum<B>(terms, 0, terms.degree, pass, scratch).inverse());
-      const int64_t place = terms.row * p_.heads + terms.head;
-      store_sums(s_.out + place * s_.channels + pass.first, scratch.sum, pass.channels);
-      store_sums(s_.edge_out + place * s_.edge_channels + pass.first, scratch.edge_sum, pass.edge_channels);
+      store(terms, pass, scratch);
     });
+  }
+
+  // All weights stand in one block: channels of any number are summed without computing them again.
+  template <class B>
+  void one_block(const Terms<P>& terms, Scratch& scratch) const {
+    softmax_terms<B>(terms.degree, scores_of(terms), [&](const B& block, int64_t begin, int64_t end) {
+      for_passes(terms.count, [&](const Pass& pass) {
+        clear(pass, scratch);
+        add(terms, block, begin, end, pass, scratch);
+        store(terms, pass, scratch);
+      });
+    });
+  }
+
+  void store(const Terms<P>& terms, const Pass& pass, const Scratch& scratch) const {
+    const int64_t place = terms.row * p_.heads + terms.head;
+    store_sums(s_.out + place * s_.channels + pass.first, scratch.sum, pass.channels);
+    store_sums(s_.edge_out + place * s_.edge_channels + pass.first, scratch.edge_sum, pass.edge_channels);
   }
 
   void clear(int64_t row) const {

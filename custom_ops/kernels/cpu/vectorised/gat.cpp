@@ -165,6 +165,10 @@ struct Aggregate {
     for (int64_t slab = 0; slab < channels; slab += kSlab) body(slab, std::min(kSlab, channels - slab));
   }
 
+  // The scores of a row of more terms than a block holds are taken twice, the second time relative to their maximum. At
+  // 200 terms and 8 heads that is at most 0.8 of 2.2 ms for 64 channels in all, and of 3.6 ms for 256 (half of what
+  // gat_coefficients takes, 200,000 edges, 2 threads); a single pass that scales its sums down has not been tried. A
+  // block holds 1,024 terms of one head: there is nothing to save.
   template <class Scores>
   void light_row(const Scores& scores, HeadOfChannel<A>& heads) const {
     using B = decltype(block_of(scores));
