@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from geocompile.custom_ops.onnx.faults import fail_on, has_shape, is_finite
 from geocompile.custom_ops.onnx.operator import OnnxOperator
 from geocompile.custom_ops.onnx.reductions import refuse_negative
 
@@ -35,14 +36,36 @@ _GRAPHS_OF_BATCH = (
 """
 )
 
+_RATIO = """
+    ratio_32 = Constant <value_float: float = @ratio> ()
+    no_ratio = Constant <value_float = 0.0> ()
+    whole_ratio = Constant <value_float = 1.0> ()
+    ratio_is_positive = Greater (ratio_32, no_ratio)
+    ratio_is_a_part = LessOrEqual (ratio_32, whole_ratio)
+    is_ratio = And (ratio_is_positive, ratio_is_a_part)
+    is_no_ratio = Not (is_ratio)
+    ratio_is_wrong = Unsqueeze (is_no_ratio, zero)
+"""
+
+_ASCENDING = """
+    graphs_shifted = Concat <axis = 0> (zero, wide_batch)
+    graphs_before = Slice (graphs_shifted, zero, num_points, zero)
+    falls = Less (wide_batch, graphs_before)
+"""
+
+_ENOUGH_STARTS = """
+    num_starts = Shape (start)
+    lacks_starts = Less (num_starts, num_graphs)
+"""
+
 # Points and samples of each graph, and where they begin.
 _COUNT = """
     nothing_counted = ConstantOfShape <value = int64[1] {0}> (num_graphs)
     each_once = ConstantOfShape <value = int64[1] {1}> (num_points)
-    points = ScatterElements <axis = 0, reduction = "add"> (nothing_counted, graph, each_once)
+    counted = ScatterElements <axis = 0, reduction = "add"> (nothing_counted, graph, each_once)
+    points = Add (counted, nothing)
     point_ends = CumSum (points, axis)
     point_begins = Sub (point_ends, points)
-    ratio_32 = Constant <value_float: float = @ratio> ()
     points_32 = Cast <to = 1> (points)
     share = Mul (ratio_32, points_32)
     rounded_up = Ceil (share)
@@ -137,6 +160,16 @@ def op_type_of(batched: bool, from_start: bool) -> str:
     return f"Fps{'Batched' if batched else ''}{'From' if from_start else ''}"
 
 
+def _faults(batched: bool, from_start: bool) -> str:
+    text, faults = is_finite("src") + _RATIO, ["src_is_wrong", "ratio_is_wrong"]
+    if batched:
+        text += _ASCENDING + has_shape("batch", "num_points")
+        faults += ["falls", "batch_is_misshapen"]
+    if from_start:
+        text, faults = text + _ENOUGH_STARTS, [*faults, "lacks_starts"]
+    return text + fail_on(*faults)
+
+
 def _operator(batched: bool, from_start: bool) -> OnnxOperator:
     return OnnxOperator(
         op_type_of(batched, from_start),
@@ -147,6 +180,7 @@ def _operator(batched: bool, from_start: bool) -> OnnxOperator:
         attributes={"ratio": 0.5},
         body=_CONSTANTS
         + (_GRAPHS_OF_BATCH if batched else _ONE_GRAPH)
+        + _faults(batched, from_start)
         + _COUNT
         + (_FROM_START if from_start else _FROM_FIRST)
         + _SAMPLE,

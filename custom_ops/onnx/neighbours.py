@@ -90,11 +90,15 @@ _CANDIDATES_OF_BATCH = """
 """
 
 _LOOP = """
-    is_faulty = Min (fault, one)
-    zero_and_fault = Gather (zero, is_faulty)
-    skip = Constant <value_int: int = @skip_self> ()
     most = Constant <value_int: int = @{most}> ()
     most_1 = Reshape (most, one)
+    is_too_few = Less (most_1, one)
+    too_few = Cast <to = 7> (is_too_few)
+    other_faults = Add (fault, too_few)
+{check}
+    is_faulty = Min (all_faults, one)
+    zero_and_fault = Gather (zero, is_faulty)
+    skip = Constant <value_int: int = @skip_self> ()
     width = Min (most_1, num_points)
     times = Add (num_queries, one)
     turns = Squeeze (times)
@@ -149,6 +153,17 @@ _WITHIN = """
 _LIMIT = """
     radius_value = CastLike (r, points)
     limit = Mul (radius_value, radius_value)
+"""
+_CHECK_RADIUS = """
+    none_32 = Constant <value_floats = [0.0]> ()
+    none = CastLike (none_32, r)
+    is_radius = GreaterOrEqual (r, none)
+    is_no_radius = Not (is_radius)
+    no_radius = Cast <to = 7> (is_no_radius)
+    all_faults = Add (other_faults, no_radius)
+"""
+_NO_CHECK = """
+    all_faults = Identity (other_faults)
 """
 _NORMS = (
     "".join(
@@ -218,9 +233,18 @@ def _names(points: str, queries: str, batched: bool) -> str:
     return text
 
 
-def _body(points: str, queries: str, batched: bool, most: str, before: str, distance: str) -> str:
+def _body(
+    points: str,
+    queries: str,
+    batched: bool,
+    most: str,
+    before: str,
+    distance: str,
+    check: str = _NO_CHECK,
+) -> str:
     loop = _LOOP.format(
         most=most,
+        check=check,
         before=before,
         candidates=_CANDIDATES_OF_BATCH if batched else _CANDIDATES_OF_ONE_GRAPH,
         distance=distance,
@@ -261,7 +285,8 @@ def _radius(batched: bool) -> OnnxOperator:
         inputs=f"{_inputs(batched)}, r: L[1]",
         outputs="edge_index: P[2, E]",
         attributes={"max_num_neighbors": 32, "skip_self": 0, "neighbours_first": 0},
-        body=_body("x", "y", batched, "max_num_neighbors", _LIMIT, _SQUARED + _WITHIN) + _EDGES,
+        body=_body("x", "y", batched, "max_num_neighbors", _LIMIT, _SQUARED + _WITHIN, _CHECK_RADIUS)
+        + _EDGES,
         doc=f"The points of x closer than r (float64), at most the max_num_neighbors nearest, {_OF_EACH}",
     )
 

@@ -34,7 +34,8 @@ def grid_cluster(
         ``[num_points]`` int64; `consecutive` turns these numbers into 0, 1, ...
 
     Raises:
-        ValueError: For a wrong dtype, shape, size or coordinate, or voxels too many to be numbered.
+        ValueError: For a wrong dtype, shape, size or coordinate, or voxels that int64 cannot number: 2^62 of them,
+            points as far from `start`, or too many graphs.
         IndexError: For a graph number out of range.
 
     Source: Simonovsky and Komodakis, "Dynamic Edge-Conditioned Filters in Convolutional Neural Networks on Graphs"

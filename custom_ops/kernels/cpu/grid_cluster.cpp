@@ -18,6 +18,7 @@ using namespace GEOCOMPILE_ISA;
 
 constexpr int64_t kTask = 1 << 14;  // points
 constexpr int64_t kMostTasks = 64;
+constexpr double kMostNumbers = 0x1p62;  // of voxels of a graph: what is added to them must not overflow
 
 template <class... Parts>
 [[noreturn]] void refuse(const char* op, const Parts&... parts) {
@@ -35,8 +36,8 @@ struct Grid {
   using S = Sum<T>;
   const GridCluster& args;
   const Parallel& parallel;
-  S *start, *end, *size, *partial;  // [dims], and 2 * dims for each task
-  int64_t* stride;                  // [dims + 1]
+  S *low, *high, *start, *end, *size, *partial;  // [dims], and 2 * dims for each task
+  int64_t* stride;                               // [dims + 1]
   const T* pos = static_cast<const T*>(args.pos);
   int64_t tasks = tasks_of(args);
 
@@ -44,7 +45,9 @@ struct Grid {
 
   Grid(const GridCluster& args_, const Parallel& parallel_, void* workspace) : args(args_), parallel(parallel_) {
     stride = static_cast<int64_t*>(workspace);
-    start = reinterpret_cast<S*>(stride + args.dims + 1);
+    low = reinterpret_cast<S*>(stride + args.dims + 1);
+    high = low + args.dims;
+    start = high + args.dims;
     end = start + args.dims;
     size = end + args.dims;
     partial = size + args.dims;
@@ -52,20 +55,23 @@ struct Grid {
 
   void run() const {
     find_extent();
+    std::copy_n(low, dims(), start);
+    std::copy_n(high, dims(), end);
     read_corner("start", args.start, start);
     read_corner("end", args.end, end);
     read_corner("size", args.size, size);
     count_voxels();
-    if (args.batch && args.index == DType::kInt32) return number<int32_t>();
-    number<int64_t>();
+    const int64_t most_graphs = graphs_with_numbers(largest_number());
+    if (args.batch && args.index == DType::kInt32) return number<int32_t>(most_graphs);
+    number<int64_t>(most_graphs);
   }
 
-  // Into start and end, and refuses what is not finite.
+  // Into low and high, and refuses what is not finite.
   void find_extent() const {
     parallel(tasks, [&](int64_t task) {
-      S low[kDims ? kDims : 1], high[kDims ? kDims : 1];
-      S* lows = kDims ? low : partial + 2 * task * dims();
-      S* highs = kDims ? high : lows + dims();
+      S few_lows[kDims ? kDims : 1], few_highs[kDims ? kDims : 1];
+      S* lows = kDims ? few_lows : partial + 2 * task * dims();
+      S* highs = kDims ? few_highs : lows + dims();
       std::fill_n(lows, dims(), std::numeric_limits<S>::infinity());
       std::fill_n(highs, dims(), -std::numeric_limits<S>::infinity());
       bool is_finite = true;
@@ -80,14 +86,14 @@ struct Grid {
       std::copy_n(lows, dims(), partial + 2 * task * dims());
       std::copy_n(highs, dims(), partial + (2 * task + 1) * dims());
     });
-    std::fill_n(start, dims(), std::numeric_limits<S>::infinity());
-    std::fill_n(end, dims(), -std::numeric_limits<S>::infinity());
+    std::fill_n(low, dims(), std::numeric_limits<S>::infinity());
+    std::fill_n(high, dims(), -std::numeric_limits<S>::infinity());
     for (int64_t task = 0; task < tasks; ++task) {
       const S *lows = partial + 2 * task * dims(), *highs = lows + dims();
       if (std::isnan(lows[0])) refuse_infinite();
       for (int64_t d = 0; d < dims(); ++d) {
-        start[d] = std::min(start[d], lows[d]);
-        end[d] = std::max(end[d], highs[d]);
+        low[d] = std::min(low[d], lows[d]);
+        high[d] = std::max(high[d], highs[d]);
       }
     }
   }
@@ -116,41 +122,66 @@ struct Grid {
       if (!(end[d] >= start[d]))
         refuse(args.op, "'end'[", d, "] is ", end[d], ", it must not be below 'start'[", d, "], ", start[d]);
       const double voxels = static_cast<double>((end[d] - start[d]) / size[d]);
-      if (voxels >= 0x1p53 || static_cast<double>(stride[d]) * (voxels + 1) >= 0x1p62)
+      if (voxels >= 0x1p53 || static_cast<double>(stride[d]) * (voxels + 1) >= kMostNumbers)
         refuse(args.op, "voxels of size ", size[d], " between ", start[d], " and ", end[d], " in dimension ", d,
                " are too many to be numbered");
       stride[d + 1] = stride[d] * (static_cast<int64_t>((end[d] - start[d]) / size[d]) + 1);
     }
   }
 
+  // The largest number of a voxel of the first graph. Places grow with coordinates, so that no number of a point, and
+  // no sum on the way to it, lies outside of those of the corners of the points' extent, which are far from 2^63.
+  int64_t largest_number() const {
+    double least = 0, most = 0;
+    int64_t largest = 0;
+    for (int64_t d = 0; args.num_points > 0 && d < dims(); ++d) {
+      const S first = std::min((low[d] - start[d]) / size[d], S(0)),
+              last = std::max((high[d] - start[d]) / size[d], S(0));
+      least += std::trunc(static_cast<double>(first)) * static_cast<double>(stride[d]);
+      most += std::trunc(static_cast<double>(last)) * static_cast<double>(stride[d]);
+      if (!(least > -kMostNumbers && most < kMostNumbers))
+        refuse(args.op, "'pos' reaches from ", low[d], " to ", high[d], " in dimension ", d, ", where voxels of size ",
+               size[d], " that begin at ", start[d], " are too far away to be numbered");
+      largest += static_cast<int64_t>(last) * stride[d];
+    }
+    return largest;
+  }
+
+  // How many graphs there can be, each with as many numbers of its own.
+  int64_t graphs_with_numbers(int64_t largest) const {
+    constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kMostGraphs = std::numeric_limits<int32_t>::max();
+    return args.num_points == 0 ? kMostGraphs : std::min(kMostGraphs - 1, (kMost - largest) / stride[dims()]) + 1;
+  }
+
   template <class I>
-  void number() const {
+  void number(int64_t most_graphs) const {
     const I* batch = static_cast<const I*>(args.batch);
-    std::atomic<bool> is_far{false}, is_negative{false};
+    std::atomic<bool> is_outside{false};
     parallel(tasks, [&](int64_t task) {
-      bool far = false, negative = false;
+      bool outside = false;
       for (int64_t p = begin(task); p < begin(task + 1); ++p) {
         int64_t voxel = 0;
-        for (int64_t d = 0; d < dims(); ++d) {
-          const S place = (load_one(pos + p * dims() + d) - start[d]) / size[d];
-          const bool can_be_numbered = std::fabs(place) < S(0x1p31);
-          far |= !can_be_numbered;
-          voxel += static_cast<int64_t>(can_be_numbered ? place : S(0)) * stride[d];
-        }
+        for (int64_t d = 0; d < dims(); ++d)
+          voxel += static_cast<int64_t>((load_one(pos + p * dims() + d) - start[d]) / size[d]) * stride[d];
         if (batch) {
-          far |= static_cast<int64_t>(batch[p]) >= std::numeric_limits<int32_t>::max();
-          negative |= batch[p] < 0;
-          voxel += static_cast<int64_t>(static_cast<uint64_t>(batch[p]) * static_cast<uint64_t>(stride[dims()]));
+          const bool is_graph = batch[p] >= 0 && static_cast<int64_t>(batch[p]) < most_graphs;
+          outside |= !is_graph;
+          voxel += (is_graph ? static_cast<int64_t>(batch[p]) : 0) * stride[dims()];
         }
         args.out[p] = voxel;
       }
-      if (far) is_far = true;
-      if (negative) is_negative = true;
+      if (outside) is_outside = true;
     });
-    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-    if (batch && (is_negative || is_far) && !all_below(batch, 0, args.num_points, kMost))
-      throw_bad_index(args.op, "batch", batch, args.num_points, kMost);
-    if (is_far) refuse(args.op, "'pos' holds a point that is 2^31 voxels or more away from 'start'");
+    if (is_outside) refuse_graph(batch);
+  }
+
+  template <class I>
+  [[noreturn]] void refuse_graph(const I* batch) const {
+    constexpr int64_t kMostGraphs = std::numeric_limits<int32_t>::max();
+    if (!all_below(batch, 0, args.num_points, kMostGraphs))
+      throw_bad_index(args.op, "batch", batch, args.num_points, kMostGraphs);
+    refuse(args.op, "'batch' holds the graph number ", *std::max_element(batch, batch + args.num_points), ", and ",
+           stride[dims()], " voxels for each graph are too many to be numbered");
   }
 };
 
@@ -168,7 +199,7 @@ void run(const GridCluster& args, void* workspace, const Parallel& parallel) {
 }  // namespace
 
 size_t grid_cluster_workspace(const GridCluster& args) {
-  return sizeof(int64_t) * (args.dims + 1) + sizeof(double) * args.dims * (3 + 2 * tasks_of(args));
+  return sizeof(int64_t) * (args.dims + 1) + sizeof(double) * args.dims * (5 + 2 * tasks_of(args));
 }
 
 void grid_cluster(const GridCluster& args, void* workspace, const Parallel& parallel) {

@@ -70,7 +70,11 @@ def _grid_cluster() -> Iterator[Case]:
     for index in (np.int64, np.int32):
         graph = {"batch": np.array([0, 0, 2, 2], index)}
         yield Case("grid_cluster", f"numbers-beyond-int32-{index.__name__}", borders | far | graph)
+    large = {"pos": np.array([[0.0] * 3, [2.0**20 - 1] * 3] * 2), "batch": np.array([0, 0, 7, 7])}
+    yield Case("grid_cluster", "numbers-up-to-int64", borders | {"size": np.ones(3)} | large)
     outside = {"start": np.array([1.0, 1.0]), "end": np.array([2.0, 2.0])}
+    far = {"pos": np.array([[2.0**40, -(2.0**41)], [-3.0, 2.0**36]])}
+    yield Case("grid_cluster", "far-outside-of-the-extent", borders | far | outside)
     yield Case("grid_cluster", "outside-of-the-extent", borders | outside)
 
 
@@ -206,7 +210,22 @@ def _refused_points() -> Iterator[Case]:
     crossed = {"start": np.ones(3), "end": np.array([2.0, 0.0, 2.0])}
     yield case("crossed", wrong, "'end'[1] is 0, it must not be below 'start'[1], 1", **crossed)
     yield case("many-voxels", wrong, "are too many to be numbered", size=np.full(3, 1e-12))
-    yield case("far-away", wrong, "2^31 voxels or more away", start=np.full(3, -1e12), end=np.full(3, -1e12))
+    away = "voxels of size 1 that begin at -1e+30 are too far away to be numbered"
+    yield case("far-away", wrong, away, start=np.full(3, -1e30), end=np.full(3, -1e30))
+    outside_of_many = {"pos": np.array([[0.0, 2.0**30]]), "size": np.array([2.0**-52, 1.0])}
+    outside_of_many |= {"start": np.zeros(2), "end": np.ones(2)}
+    message = "'pos' reaches from 1.07374e+09 to 1.07374e+09 in dimension 1"
+    yield case("outside-of-many-voxels", wrong, message, **outside_of_many)
+    yield case(
+        "before-many-voxels", wrong, "in dimension 1", **outside_of_many | {"pos": -outside_of_many["pos"]}
+    )
+    corners = np.array([[0.0] * 3, [2.0**20 - 1] * 3] * 2)
+    message = "'batch' holds the graph number 16, and 1152921504606846976 voxels for each graph are too many"
+    for dtype in (np.int64, np.int32):
+        many = {"pos": corners, "batch": np.array([0, 0, 16, 16], dtype)}
+        yield case(f"many-graphs-of-voxels-{dtype.__name__}", wrong, message, **many)
+    many = {"pos": np.array([[0.0] * 3, [1e6 - 1] * 3]), "batch": np.array([39, 0])}
+    yield case("many-graphs-of-a-million", wrong, "'batch' holds the graph number 39", **many)
     yield case("two-sizes", wrong, "'size' must have shape [3] (one per dimension of 'pos')", size=np.ones(2))
     yield case("float32-size", wrong, "'pos' is float64 but 'size' is float32", size=np.ones(3, np.float32))
     yield case("vector-pos", wrong, "'pos' must have shape [points, dimensions]", pos=pos[:, 0])
