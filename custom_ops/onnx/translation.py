@@ -135,8 +135,12 @@ def _float_dim(name: str, src: Any, dim: int) -> int:
     return dim % len(src.shape)
 
 
+def _is_integer(values: Any) -> bool:
+    return values.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64)
+
+
 def _require_float(name: str, argument: str, values: Any) -> None:
-    if values.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64):
+    if _is_integer(values):
         raise ValueError(
             f"geocompile.{name}: in ONNX '{argument}' must be a float tensor, got {values.dtype}; convert it with "
             ".double(), which holds integers up to 2^53 exactly, and the result back"
@@ -378,14 +382,45 @@ def _slots(ptr: TensorType, like: TensorType) -> Any:
 
 
 def _to_dense(x: TensorType, ptr: TensorType, slots: TensorType, fill_value: float = 0.0) -> Any:
-    _require_float("to_dense", "x", x)
+    def move(values: Any, fill: float) -> Any:
+        return _geocompile.ToDense(values, ptr, slots, fill_value=fill)
+
+    if _is_integer(x):
+        return _moved_integers("to_dense", x, fill_value, move)
     _require_exact("to_dense: fill_value", fill_value, x)
-    return _geocompile.ToDense(x, ptr, slots, fill_value=float(fill_value))
+    return move(x, float(fill_value))
 
 
 def _from_dense(dense: TensorType, ptr: TensorType, like: TensorType) -> Any:
-    _require_float("from_dense", "dense", dense)
+    if _is_integer(dense):
+        return _moved_integers(
+            "from_dense", dense, 0.0, lambda values, _: _geocompile.FromDense(values, ptr, like)
+        )
     return _geocompile.FromDense(dense, ptr, like)
+
+
+def _moved_integers(name: str, values: Any, fill: float, move: Callable[[Any, float], Any]) -> Any:
+    """Integers moved by an operator of floats, exactly: in two parts, of which a double can hold each.
+
+    Raises:
+        ValueError: The fill is no integer of the dtype, or no float32, which is what an attribute is.
+    """
+    limit = 2.0 ** (8 * values.dtype.itemsize - 1)
+    if not (-limit <= fill < limit and fill == int(fill) and ctypes.c_float(fill).value == fill):
+        raise ValueError(
+            f"geocompile.{name}: in ONNX 'fill_value' must be an integer that {values.dtype} and float32 hold as it "
+            f"is, got {fill}"
+        )
+    base, int64, double = 2**32, onnx_ir.DataType.INT64, onnx_ir.DataType.DOUBLE
+    factor, wide = _standard.Constant(value_ints=[base]), _standard.Cast(values, to=int64)
+    upper = _standard.Div(wide, factor)
+    lower = _standard.Sub(wide, _standard.Mul(upper, factor))
+    upper_fill = float(int(fill / base))
+    moved = [
+        _standard.Cast(move(_standard.Cast(part, to=double), part_of_fill), to=int64)
+        for part, part_of_fill in ((upper, upper_fill), (lower, fill - upper_fill * base))
+    ]
+    return _standard.Cast(_standard.Add(_standard.Mul(moved[0], factor), moved[1]), to=values.dtype)
 
 
 def _spline_basis(

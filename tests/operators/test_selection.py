@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from geocompile.capture import capture
 from geocompile.custom_ops import filter_edges, from_dense_batch, gather_segment_reduce, to_dense_batch, topk
 from geocompile.custom_ops.operators.csr import csr_from_coo
+from geocompile.errors import ExportError
 from geocompile.examples import normalize_examples
 from geocompile.exporters import get_exporter
 from geocompile.layers import global_max_pool, global_sort_pool, softmax
@@ -206,3 +207,47 @@ def test_sort_pool_puts_nan_last_on_every_engine(target: str, tmp_path: Path) ->
     want = torch.tensor([[2.0, inf, nan, 1.0, nan, nan], [-inf, 3.0, inf, 0.0, 0.0, 0.0]])
     for out in (model(x, batch), *run([x, batch])):
         torch.testing.assert_close(out, want, equal_nan=True)
+
+
+class Moved(nn.Module):
+    def __init__(self, fill: float) -> None:
+        super().__init__()
+        self.fill = fill
+
+    def forward(self, x: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
+        dense = to_dense_batch(x, batch, self.fill)[0]
+        return dense, from_dense_batch(dense, batch)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+@pytest.mark.parametrize("fill", [-1.0, 2.0**30, 0.0])
+def test_integers_are_moved_exactly_in_onnx(dtype: torch.dtype, fill: float, tmp_path: Path) -> None:
+    limits, model = torch.iinfo(dtype), Moved(fill).eval()
+    ends = [
+        limits.min,
+        limits.max,
+        limits.min + 1,
+        limits.max - 1,
+        -1,
+        0,
+        1,
+        limits.max // 3,
+        limits.min // 7,
+    ]
+    x, batch = torch.tensor(ends, dtype=dtype), torch.tensor([0, 0, 1, 1, 1, 1, 3, 3, 3])
+    program, _ = run_passes(capture(model, normalize_examples(model, (x, batch))))
+    run = OPEN["onnx"](tmp_path / get_exporter("onnx")(program, tmp_path).file)
+    for inputs in ([x, batch], [x[:0], batch[:0]]):
+        for got, want in zip(run(inputs), eager(model, inputs), strict=True):
+            assert got.dtype == dtype
+            assert torch.equal(got, want)
+
+
+@pytest.mark.parametrize("fill", [0.5, float("nan"), 2.0**31, 16777217.0])
+def test_a_fill_that_integers_or_onnx_cannot_hold_is_refused(fill: float, tmp_path: Path) -> None:
+    model, inputs = Moved(fill).eval(), (torch.arange(3).int(), torch.tensor([0, 0, 1]))
+    program, _ = run_passes(capture(model, normalize_examples(model, inputs)))
+    with pytest.raises(
+        ExportError, match=r"to_dense: in ONNX 'fill_value' must be an integer that INT32 and"
+    ):
+        get_exporter("onnx")(program, tmp_path)
