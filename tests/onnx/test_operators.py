@@ -16,9 +16,7 @@ from geocompile.custom_ops import onnx as operators
 from tests.onnx.models import ENGINES, call_of, model_of, with_library, without_library
 from tests.operators.cases import REDUCTIONS, Case, Graph, cases, heavy_graph
 from tests.operators.oracles import expected
-
-# Sums of up to 21,000 terms; halves are summed in float32 and rounded once, by half a unit.
-TOLERANCE = {"float32": 1e-4, "float64": 1e-11, "float16": 2**-11 + 1e-4, "bfloat16": 2**-8 + 1e-4}
+from tests.operators.rounding import bounds_of
 
 
 def check(case: Case, outputs: Sequence[np.ndarray]) -> None:
@@ -28,10 +26,10 @@ def check(case: Case, outputs: Sequence[np.ndarray]) -> None:
             assert case.value_dtype is not None
             name = case.value_dtype.name
             assert got.dtype.name in (name, "float32" if name == "bfloat16" else name)
-            bound = TOLERANCE[name]
             with np.errstate(over="ignore"):
                 want = want.astype(case.value_dtype).astype(np.float64)  # a half has its own largest number
-            np.testing.assert_allclose(got.astype(np.float64), want, rtol=2 * bound, atol=bound)
+            relative, absolute = bounds_of(case, want, case.value_dtype)
+            np.testing.assert_allclose(got.astype(np.float64), want, relative, absolute)
         else:
             assert got.dtype == want.dtype
             np.testing.assert_array_equal(got, want)

@@ -12,11 +12,14 @@ import geocompile.custom_ops.operators  # registers everything
 from geocompile.custom_ops.registry import OPERATORS
 from tests.operators.cases import HALVES, REDUCTIONS, Case, cases, gradient_cases, heavy_graph, refused
 from tests.operators.oracles import expected
+from tests.operators.rounding import bounds_of, largest_of
 
 assert geocompile.custom_ops.operators
 CASES = [*cases(), *gradient_cases()]
 # One small case of each form of each operator, for what takes seconds each.
 FORMS = list({(*c.form, c.value_dtype in HALVES): c for c in reversed(CASES)}.values())
+
+SMALL = [c for c in CASES if "heavy" not in c.name]
 
 
 def arguments_of(case: Case) -> list[Any]:
@@ -44,29 +47,12 @@ def assert_equals_oracle(case: Case, outputs: tuple[torch.Tensor, ...]) -> None:
     for got, want in zip(outputs, wanted, strict=True):
         if got.dtype.is_floating_point:
             assert got.dtype == tensor_of(np.zeros(0, case.value_dtype)).dtype
-            bound, least = rounding(case, got.dtype)
             want = tensor_of(want).to(got.dtype).double().numpy()  # a half has its own largest number
-            np.testing.assert_allclose(got.double().numpy(), want, bound, bound * _scale(want) + least)
+            relative, absolute = bounds_of(case, want, case.value_dtype)
+            np.testing.assert_allclose(got.double().numpy(), want, relative, absolute)
         else:
             assert got.dtype == torch.from_numpy(want).dtype
             np.testing.assert_array_equal(got.numpy(), want)
-
-
-def rounding(case: Case, dtype: torch.dtype) -> tuple[float, float]:
-    """The relative error of a row's sum, which has a rounding for each product, and the absolute one near zero.
-
-    Halves are summed in float32 and rounded once.
-    """
-    arrays = [a for a in case.arguments.values() if isinstance(a, np.ndarray) and a.ndim]
-    terms = min(max([len(a) for a in arrays], default=1) or 1, 300)
-    if dtype in (torch.float16, torch.bfloat16):
-        return torch.finfo(dtype).eps, torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
-    return torch.finfo(dtype).eps * terms, 0.0
-
-
-def _scale(values: np.ndarray) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return float(finite.max()) if finite.size else 0.0
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -181,22 +167,76 @@ def test_script_contains_the_message(case: Case) -> None:
         scripted(case)(*tensors)
 
 
+def tensors_of(case: Case) -> tuple[torch.Tensor, ...]:
+    return tuple(a for a in arguments_of(case) if isinstance(a, torch.Tensor))
+
+
+def constants_of(case: Case) -> dict[str, Any]:
+    """What an export fixes: arguments that are not arrays, dtypes and numbers of dimensions."""
+    return {
+        name: (a.dtype.name, a.ndim) if isinstance(a, np.ndarray) else repr(a)
+        for name, a in case.arguments.items()
+    }
+
+
+def free_dimensions(case: Case, other: Case) -> tuple[dict[int, Any], ...]:
+    """For each tensor the dimensions in which two calls differ."""
+    pairs = zip(shapes_of(case), shapes_of(other), strict=True)
+    return tuple({d: torch.export.Dim.DYNAMIC for d in range(len(a)) if a[d] != b[d]} for a, b in pairs)
+
+
+def shapes_of(case: Case) -> list[tuple[int, ...]]:
+    return [a.shape for a in case.arguments.values() if isinstance(a, np.ndarray)]
+
+
+def sizes_apart(case: Case, other: Case) -> bool:
+    """Whether two calls differ in sizes, none of them 0 or 1 in the first, and in nothing else but values."""
+    if constants_of(case) != constants_of(other):
+        return False
+    free = free_dimensions(case, other)
+    sizes = [shape[d] for shape, dims in zip(shapes_of(case), free, strict=True) for d in dims]
+    return bool(sizes) and min(sizes) > 1
+
+
+def in_two_sizes(form: Case) -> tuple[Case, ...]:
+    """Two calls of the form of a case, the first to be exported; the case alone if the table has no such two."""
+    same = [c for c in SMALL if c.form == form.form and c.value_dtype == form.value_dtype][:40]
+    pairs = ((a, b) for a in same for b in same if sizes_apart(a, b))
+    return next(pairs, (form,))
+
+
+def exported(calls: tuple[Case, ...]) -> torch.export.ExportedProgram:
+    """The first call as a program, for any sizes in which the other differs; without a branch on sizes of 0 and 1."""
+    free = {"tensors": free_dimensions(*calls)} if len(calls) == 2 else None
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+        return torch.export.export(Call(calls[0]), tensors_of(calls[0]), dynamic_shapes=free)
+
+
 @pytest.mark.parametrize("case", FORMS, ids=str)
 def test_export_equals_eager(case: Case) -> None:
-    model = Call(case)
-    tensors = tuple(model.arguments[i] for i in model.places)
-    assert_equals_oracle(case, as_tuple(torch.export.export(model, tensors).module()(*tensors)))
+    """At other sizes too, where the table has a call that differs in nothing else."""
+    calls = in_two_sizes(case)
+    program = exported(calls).module()
+    for call in calls:
+        assert_equals_oracle(call, as_tuple(program(*tensors_of(call))))
+
+
+def test_every_operator_is_exported_for_other_sizes() -> None:
+    """Those that only gradients use are not in an engine."""
+    in_engines = {name for name, operator in OPERATORS.items() if operator.onnx_types}
+    assert {case.operator for case in FORMS if len(in_two_sizes(case)) == 2} >= in_engines
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operator", [o for o, entry in OPERATORS.items() if entry.onnx_types])
 def test_aotinductor_equals_eager(operator: str, tmp_path: Any) -> None:
-    case = next(c for c in CASES if c.operator == operator)
-    model = Call(case)
-    tensors = tuple(model.arguments[i] for i in model.places)
-    exported = torch.export.export(model, tensors)
-    path = torch._inductor.aoti_compile_and_package(exported, package_path=str(tmp_path / "case.pt2"))
-    assert_equals_oracle(case, as_tuple(torch._inductor.aoti_load_package(path)(*tensors)))
+    calls = next(
+        filter(lambda calls: len(calls) == 2, (in_two_sizes(c) for c in FORMS if c.operator == operator))
+    )
+    path = torch._inductor.aoti_compile_and_package(exported(calls), package_path=str(tmp_path / "case.pt2"))
+    engine = torch._inductor.aoti_load_package(path)
+    for call in calls:
+        assert_equals_oracle(call, as_tuple(engine(*tensors_of(call))))
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if "heavy" in c.name or "wide" in c.name], ids=str)
@@ -324,7 +364,7 @@ def test_gradients_of_halves_are_those_of_float64_rounded(case: Case) -> None:
         assert half.dtype in (torch.float16, torch.bfloat16)
         unit = torch.finfo(half.dtype).eps  # of the gradient that comes in, of each product, of the result
         torch.testing.assert_close(
-            half.double(), double, rtol=4 * unit, atol=4 * unit * _scale(double.numpy())
+            half.double(), double, rtol=4 * unit, atol=4 * unit * largest_of(double.numpy())
         )
 
 
