@@ -208,7 +208,7 @@ def _dot_coefficients(
     edge_query: TensorType | None = None,
     edge: TensorType | None = None,
 ) -> Any:
-    _require_exact("dot_coefficients: scale", scale, query)
+    query, edge_query, scale = _scaled(query, edge_query, scale)
     operator = getattr(_geocompile, dot_variants.op_type_of("dot_coefficients", edge is not None))
     return operator(*_given(query, key, rowptr, col, edge_query, edge), scale=float(scale))
 
@@ -223,13 +223,22 @@ def _dot_attention(
     edge_query: TensorType | None = None,
     edge: TensorType | None = None,
 ) -> Any:
-    _require_exact("dot_attention: scale", scale, query)
+    query, edge_query, scale = _scaled(query, edge_query, scale)
     operator = getattr(_geocompile, dot_variants.op_type_of("dot_attention", edge is not None))
     result = operator(*_given(query, key, value, rowptr, col, edge_query, edge), scale=float(scale))
     if edge is not None:
         return result
     zero, channels = _standard.Constant(value_ints=[0]), _standard.Constant(value_ints=[2])
     return result, _standard.Slice(query, zero, zero, channels)
+
+
+def _scaled(query: TensorType, edge_query: TensorType | None, scale: float) -> tuple[Any, Any, float]:
+    """Queries and scale of the same scores: what an attribute, a float32, cannot hold goes into the queries."""
+    if _is_exact(scale, query):
+        return query, edge_query, scale
+    factor = _standard.Constant(value=onnx_ir.tensor(scale, onnx_ir.DataType.DOUBLE))
+    edges = None if edge_query is None else _standard.Mul(edge_query, factor)
+    return _standard.Mul(query, factor), edges, 1.0
 
 
 def _additive_coefficients(
@@ -443,13 +452,17 @@ def _zeros(shaped_like: Any, typed_like: TensorType) -> Any:
     return _standard.Expand(zero, _standard.Shape(shaped_like))
 
 
+def _is_exact(value: float, like: TensorType) -> bool:
+    """Whether a float attribute, which is float32 in ONNX, is the value that torch computes with."""
+    return like.dtype != onnx_ir.DataType.DOUBLE or math.isnan(value) or ctypes.c_float(value).value == value
+
+
 def _require_exact(argument: str, value: float, like: TensorType) -> None:
-    """A float attribute is float32 in ONNX: what it cannot hold would differ from torch where the rest is float64."""
-    nearest = ctypes.c_float(value).value
-    if like.dtype == onnx_ir.DataType.DOUBLE and not (nearest == value or math.isnan(value)):
+    if not _is_exact(value, like):
         raise ValueError(
-            f"geocompile.{argument} {value} is not a float32 (the nearest is {nearest}), and an ONNX "
-            "attribute holds no more while this model is float64; use such a value, a float32 model, or another engine"
+            f"geocompile.{argument} {value} is not a float32 (the nearest is {ctypes.c_float(value).value}), and an "
+            "ONNX attribute holds no more while this model is float64; use such a value, a float32 model, or another "
+            "engine"
         )
 
 

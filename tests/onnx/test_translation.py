@@ -42,20 +42,29 @@ class OneOperator(torch.nn.Module):
         return self.operator(**dict(zip(self.names, tensors, strict=True)), **self.fixed)
 
 
+def _exported(case: Case, *tensors: torch.Tensor) -> Any:
+    """The call as an ONNX program."""
+    return torch.onnx.export(
+        OneOperator(case).eval(),
+        tensors,
+        dynamo=True,
+        verbose=False,
+        opset_version=operators.OPSET,
+        custom_translation_table=operators.translation_table(),
+    )
+
+
+def _tensors_of(case: Case) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(a) for a in case.arguments.values() if isinstance(a, np.ndarray))
+
+
 def test_a_fill_value_that_onnx_cannot_hold_is_refused_in_float64_only() -> None:
     arguments = dict(ONE_OF_EACH["GcnNorm"].arguments)
 
     def export(dtype: type) -> None:
-        changed = {**arguments, "fill_value": 0.3, "like": np.zeros(arguments["like"].shape, dtype)}
-        tensors = tuple(torch.from_numpy(a) for a in changed.values() if isinstance(a, np.ndarray))
-        torch.onnx.export(
-            OneOperator(Case("gcn_norm", "fill", changed)).eval(),
-            tensors,
-            dynamo=True,
-            verbose=False,
-            opset_version=operators.OPSET,
-            custom_translation_table=operators.translation_table(),
-        )
+        like = np.zeros(arguments["like"].shape, dtype)
+        case = Case("gcn_norm", "fill", {**arguments, "fill_value": 0.3, "like": like})
+        _exported(case, *_tensors_of(case))
 
     with pytest.raises(torch.onnx.OnnxExporterError) as error:
         export(np.float64)
@@ -63,19 +72,24 @@ def test_a_fill_value_that_onnx_cannot_hold_is_refused_in_float64_only() -> None
     export(np.float32)
 
 
+DOTS = ["DotCoefficients", "DotCoefficientsEdge", "DotAttention", "DotAttentionEdge"]
+
+
+@pytest.mark.parametrize("op_type", DOTS)
+def test_a_scale_that_an_attribute_cannot_hold_is_kept_in_float64(op_type: str) -> None:
+    ordinary = ONE_OF_EACH[op_type]
+    case = Case(ordinary.operator, "scaled", {**ordinary.arguments, "scale": 3**-0.5})
+    case = case.with_values(np.dtype(np.float64))
+    program = _exported(case, *_tensors_of(case))
+    assert_equals_eager(program, case, rtol=1e-13, atol=1e-14)
+
+
 @pytest.mark.parametrize("op_type", ["ScatterSum", "ScatterMaxArg"])
 def test_integers_to_scatter_are_refused_in_onnx(op_type: str) -> None:
     case = ONE_OF_EACH[op_type]
     tensors = (torch.ones(40, 5, dtype=torch.long), torch.zeros(40, dtype=torch.long), torch.empty(9, 2))
     with pytest.raises(torch.onnx.OnnxExporterError) as error:
-        torch.onnx.export(
-            OneOperator(case).eval(),
-            tensors,
-            dynamo=True,
-            verbose=False,
-            opset_version=operators.OPSET,
-            custom_translation_table=operators.translation_table(),
-        )
+        _exported(case, *tensors)
     assert f"geocompile.{case.operator}: in ONNX 'src' must be a float tensor" in _messages(error.value)
 
 
@@ -93,26 +107,23 @@ def _each_op_type() -> list[Any]:
 @pytest.mark.parametrize("op_type", _each_op_type())
 def test_torch_operator_is_exported_as_its_op_type(op_type: str) -> None:
     case = ONE_OF_EACH[op_type]
-    module = OneOperator(case).eval()
-    tensors = tuple(torch.from_numpy(a) for a in case.arguments.values() if isinstance(a, np.ndarray))
-    program = torch.onnx.export(
-        module,
-        tensors,
-        dynamo=True,
-        verbose=False,
-        opset_version=operators.OPSET,
-        custom_translation_table=operators.translation_table(),
-    )
+    program = _exported(case, *_tensors_of(case))
     assert program is not None
     ours = [node.op_type for node in program.model.graph if node.domain == operators.DOMAIN]
     assert ours == [op_type]
+    assert_equals_eager(program, case, rtol=1e-5, atol=1e-6)
+
+
+def assert_equals_eager(program: Any, case: Case, rtol: float, atol: float) -> None:
+    """With our library and without it."""
+    (op_type,) = {node.op_type for node in program.model.graph if node.domain == operators.DOMAIN}
     function = operators.function_for(op_type)
     program.model.functions[function.identifier()] = function
-    model = ir.serde.serialize_model(program.model)
-    eager = module(*tensors)
+    model, tensors = ir.serde.serialize_model(program.model), _tensors_of(case)
+    eager = OneOperator(case)(*tensors)
     expected = [t.numpy() for t in (eager if isinstance(eager, tuple) else (eager,))]
     feeds = {value.name: t.numpy() for value, t in zip(program.model.graph.inputs, tensors, strict=True)}
     for library in (True, False):
         outputs = session(model, library).run(None, feeds)
         for got, want in zip(outputs, expected, strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(got, want, rtol=rtol, atol=atol)
