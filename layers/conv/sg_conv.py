@@ -1,5 +1,8 @@
 """SGConv: several propagations and one linear map."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
@@ -108,7 +111,7 @@ class SGConv(NormalisedConv):
             return self.lin(h)  # type: ignore[no-any-return]
         return h if self.lin.bias is None else h + self.lin.bias
 
-    def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """What is cached moves and changes dtype with the layer."""
         if self._cached_x is not None:
             self._cached_x = (fn(self._cached_x[0]), fn(self._cached_x[1]))

@@ -9,10 +9,18 @@ import torch
 from torch import Tensor
 
 from geocompile.layers import (
+    APPNP,
+    AGNNConv,
+    ARMAConv,
+    ChebConv,
     GATConv,
+    GatedGraphConv,
     GCNConv,
     GraphConv,
+    LEConv,
     SAGEConv,
+    SGConv,
+    TAGConv,
     global_add_pool,
     global_max_pool,
     global_mean_pool,
@@ -35,6 +43,14 @@ LAYERS: dict[str, Callable[[], torch.nn.Module]] = {
     "GINConv": lambda: gin_of_eight(),
     "GATConv": lambda: GATConv(8, 6, heads=2),
     "GATConv without loops": lambda: GATConv(8, 6, heads=2, add_self_loops=False, residual=True),
+    "ChebConv": lambda: ChebConv(8, 6, K=3, degree_at_row_0=True),
+    "SGConv": lambda: SGConv(8, 6, K=2),
+    "APPNP": lambda: APPNP(3, 0.2),
+    "ARMAConv": lambda: ARMAConv(8, 6, num_stacks=2, num_layers=2, act=torch.tanh),
+    "TAGConv": lambda: TAGConv(8, 6),
+    "LEConv": lambda: LEConv(8, 6, aggr="mean"),
+    "GatedGraphConv": lambda: GatedGraphConv(8, 2, "mean"),
+    "AGNNConv": lambda: AGNNConv(),
     "MessagePassing": lambda: Plain(aggr="mean"),
     "MessagePassing of the user": lambda: TutorialEdgeConv(8, 6),
 }

@@ -57,8 +57,7 @@ def laplacian(
     degree = torch.zeros(num_nodes, dtype=torch.float64)
     for i, row in enumerate(terms):
         for j, w in row:
-            counted = j if conv.degree_at_row_0 and conv.flow == "source_to_target" else i
-            degree[counted] += w
+            degree[counted_end(conv, i, j)] += w
     inverse = torch.where(degree > 0, 1 / degree, torch.zeros_like(degree))
     ends = [[(counted_end(conv, i, j), i, j, w) for j, w in row] for i, row in enumerate(terms)]
     if conv.normalization == "sym":
@@ -79,6 +78,7 @@ def laplacian(
 
 
 def counted_end(conv: ChebConv, i: int, j: int) -> int:
+    """The end of the edge j -> i to whose degree it counts."""
     return j if conv.degree_at_row_0 and conv.flow == "source_to_target" else i
 
 
