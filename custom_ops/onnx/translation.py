@@ -139,6 +139,14 @@ def _is_integer(values: Any) -> bool:
     return values.dtype in (onnx_ir.DataType.INT32, onnx_ir.DataType.INT64)
 
 
+def _require_number(name: str, value: Any) -> None:
+    if not isinstance(value, int):
+        raise ValueError(
+            f"geocompile.{name} is computed from a size here; in ONNX it is an attribute and must be a number. Give "
+            "a number, or leave out the ONNX engine"
+        )
+
+
 def _require_float(name: str, argument: str, values: Any) -> None:
     if _is_integer(values):
         raise ValueError(
@@ -293,6 +301,7 @@ def _knn(
     neighbours_first: bool = False,
 ) -> Any:
     operator = getattr(_geocompile, neighbours_variants.op_type_of("knn", batch_x is not None, cosine))
+    _require_number("knn: k", k)
     attributes = {"k": k, "skip_self": int(skip_self), "neighbours_first": int(neighbours_first)}
     return operator(*_given(x, y, batch_x, batch_y), **attributes)
 
@@ -308,6 +317,7 @@ def _radius(
     neighbours_first: bool = False,
 ) -> Any:
     operator = getattr(_geocompile, neighbours_variants.op_type_of("radius", batch_x is not None))
+    _require_number("radius: max_num_neighbors", max_num_neighbors)
     radius = _standard.Constant(value=onnx_ir.tensor([r], onnx_ir.DataType.DOUBLE))
     attributes = {"skip_self": int(skip_self), "neighbours_first": int(neighbours_first)}
     inputs = _given(x, y, batch_x, batch_y, radius)

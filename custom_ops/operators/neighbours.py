@@ -33,7 +33,8 @@ def knn(
         x: ``[num_points, dimensions]`` (or ``[num_points]``) float32, float64, float16 or bfloat16 (halves are computed
             in float32); finite.
         y: ``[num_queries, dimensions]``, dtype of `x`.
-        k: How many, at least 1; all of a graph that has fewer.
+        k: How many, at least 1; all of a graph that has fewer. A number, or computed from sizes, except in ONNX, where
+            it is an attribute; so is `max_num_neighbors` of `radius`.
         batch_x: ``[num_points]`` int64 or int32, ascending, the graph of each point of `x`; None: all in graph 0.
         batch_y: ``[num_queries]``, dtype of `batch_x`, the same for `y`.
         cosine: Measure ``1 - a.b / (|a| |b|)`` instead of the Euclidean distance; 0 / 0 counts as 0.

@@ -136,7 +136,7 @@ def test_a_part_of_the_points_as_queries_does_not_hide_what_is_not_finite_in_the
         lambda: radius(points[:count], points, 0.1),
         lambda: nearest(points, points[:count]),
     ):
-        with pytest.raises(ValueError, match=r"coordinates must be finite, '[xy]'\[350, 0\] is nan"):
+        with pytest.raises(ValueError, match=r"'[xy]'\[350, 0\] is nan, coordinates must be finite"):
             search()
 
 
@@ -218,6 +218,30 @@ def test_a_model_with_neighbours_compiles_for_clouds_of_any_size(
         pos = torch.rand(n, 3)
         inputs = (pos, torch.arange(n) * 3 // n) if batched else (pos,)
         torch.testing.assert_close(session(*inputs), model(*inputs))
+
+
+class ShareOfCloud(nn.Module):
+    """As many neighbours as a quarter of the points, by their distance or of those in a ball."""
+
+    def forward(self, pos: Tensor) -> tuple[Tensor, Tensor]:
+        k = pos.size(0) // 4 + 1
+        return knn_graph(pos, k), radius_graph(pos, 0.5, max_num_neighbors=k)
+
+
+@pytest.mark.parametrize("target", ["torchscript", pytest.param("aotinductor", marks=pytest.mark.slow)])
+def test_the_number_of_neighbours_may_follow_from_the_number_of_points(target: str, tmp_path: Path) -> None:
+    model = ShareOfCloud()
+    bundle = geocompile.compile(model, examples(False), [target], tmp_path / "model", measure=False)
+    session = bundle.session(target)
+    for n in (1, 9, 100):
+        pos = torch.rand(n, 3)
+        for found, expected in zip(session(pos), model(pos), strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_onnx_wants_the_number_of_neighbours_as_a_number(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="knn: k is computed from a size here; in ONNX it is an attribute"):
+        geocompile.compile(ShareOfCloud(), examples(False), ["onnx"], tmp_path / "model", measure=False)
 
 
 def test_autocast_searches_in_float32() -> None:

@@ -71,10 +71,10 @@ Tensor nearest(const Tensor& x, const Tensor& y, const Batch& batch_x, const Bat
 
 STABLE_TORCH_LIBRARY_FRAGMENT(geocompile, m) {
   m.def(
-      "knn(Tensor x, Tensor y, int k, Tensor? batch_x=None, Tensor? batch_y=None, bool cosine=False, "
+      "knn(Tensor x, Tensor y, SymInt k, Tensor? batch_x=None, Tensor? batch_y=None, bool cosine=False, "
       "bool skip_self=False, bool neighbours_first=False) -> Tensor");
   m.def(
-      "radius(Tensor x, Tensor y, float r, int max_num_neighbors=32, Tensor? batch_x=None, Tensor? batch_y=None, "
+      "radius(Tensor x, Tensor y, float r, SymInt max_num_neighbors=32, Tensor? batch_x=None, Tensor? batch_y=None, "
       "bool skip_self=False, bool neighbours_first=False) -> Tensor");
   m.def("nearest(Tensor x, Tensor y, Tensor? batch_x=None, Tensor? batch_y=None) -> Tensor");
 }
