@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "errors.h"
+#include "memory.h"
 #include "tensor_info.h"
 
 namespace geocompile {
@@ -16,11 +18,13 @@ class Checker {
 
   template <class... Parts>
   void require(bool condition, const Parts&... parts) const {
-    if (condition) return;
-    std::ostringstream message;
-    message << "geocompile." << op_ << ": ";
-    (message << ... << parts);
-    throw std::invalid_argument(message.str());
+    if (!condition) refuse<std::invalid_argument>(op_, parts...);
+  }
+
+  // A result of so many bytes, which the parts describe.
+  template <class... Parts>
+  void fits(double bytes, const Parts&... parts) const {
+    check_fits(op_, bytes, parts...);
   }
 
   void index_vector(const TensorInfo& t) const {

@@ -8,6 +8,7 @@ void check_csr_from_coo(const TensorInfo& index, const TensorInfo& like, const s
   Checker check("csr_from_coo");
   check.index_vector(index);
   check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of rows");
+  check.fits(static_cast<double>(like.size(0)) * size_of(index.dtype), "a 'rowptr' of ", like.size(0), " rows");
   if (other) {
     check.index_vector(*other);
     check.same_dtype(index, *other);

@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "coalesce.h"
+
+#include "checker.h"
 
 namespace geocompile {
 

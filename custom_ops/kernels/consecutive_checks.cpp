@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "consecutive.h"
+
+#include "checker.h"
 
 namespace geocompile {
 

@@ -1,12 +1,11 @@
+#include "dense_batch.h"
+
 #include <cmath>
 
 #include "checker.h"
-#include "dense_batch.h"
 
 namespace geocompile {
 namespace {
-
-constexpr double kAddressSpace = 1ull << 47;  // bytes; sizes are multiplied without overflow below it
 
 void check_elements(const Checker& check, const TensorInfo& t) {
   check.require(is_value(t.dtype) || is_index(t.dtype), "'", t.name,
@@ -30,9 +29,11 @@ DenseBatch check_to_dense(const TensorInfo& x, const TensorInfo& ptr, const Tens
   check.ptr(ptr);
   check.require(slots.rank >= 1, "'slots' must have at least one dimension: its first one is the slots of a graph");
   const int64_t num_graphs = ptr.size(0) - 1, channels = x.row_size();
-  const double bytes = static_cast<double>(num_graphs) * slots.size(0) * channels * size_of(x.dtype);
-  check.require(bytes < kAddressSpace, "a result of ", num_graphs, " graphs with ", slots.size(0), " slots for 'x' of ",
-                "shape ", Checker::shape_of(x), " cannot fit into memory");
+  // With the number of each slot, and the mask that says which have a node.
+  const double number = 8.0 * slots.size(0), row = static_cast<double>(channels) * size_of(x.dtype);
+  const double bytes = number + static_cast<double>(num_graphs) * slots.size(0) * (row + 1);
+  check.fits(bytes, "a result of ", num_graphs, " graphs with ", slots.size(0), " slots for 'x' of shape ",
+             Checker::shape_of(x));
   return {"to_dense", x.dtype, ptr.dtype, x.size(0), num_graphs, slots.size(0),
           channels,   fill,    nullptr,   nullptr,   nullptr};
 }
@@ -46,6 +47,8 @@ DenseBatch check_from_dense(const TensorInfo& dense, const TensorInfo& ptr, cons
   check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of nodes");
   int64_t channels = 1;
   for (int64_t d = 2; d < dense.rank; ++d) channels *= dense.size(d);
+  check.fits(static_cast<double>(like.size(0)) * channels * size_of(dense.dtype), "a result of ", like.size(0),
+             " nodes for 'dense' of shape ", Checker::shape_of(dense));
   return {"from_dense", dense.dtype, ptr.dtype, like.size(0), dense.size(0), dense.size(1),
           channels,     0.0,         nullptr,   nullptr,      nullptr};
 }
@@ -54,6 +57,7 @@ void check_slots(const TensorInfo& ptr, const TensorInfo& like) {
   const Checker check("slots");
   check.ptr(ptr);
   check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of nodes");
+  check.fits(8.0 * like.size(0), "the slots of ", like.size(0), " nodes");
 }
 
 }  // namespace geocompile

@@ -1,7 +1,8 @@
+#include "fps.h"
+
 #include <limits>
 
 #include "checker.h"
-#include "fps.h"
 
 namespace geocompile {
 

@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "gaussian_weights.h"
+
+#include "checker.h"
 
 namespace geocompile {
 

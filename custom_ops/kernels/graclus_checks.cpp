@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "graclus.h"
+
+#include "checker.h"
 
 namespace geocompile {
 

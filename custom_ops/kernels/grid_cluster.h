@@ -33,7 +33,7 @@ namespace cpu {
 // out = sum over d of floor((pos_d - start_d) / size_d) * (voxels of the dimensions before d), toward zero rather than
 // down, and batch * (voxels of all dimensions), where a dimension has (end_d - start_d) / size_d + 1 voxels.
 // What int64 cannot number is refused.
-size_t grid_cluster_workspace(const GridCluster& args);
+size_t grid_cluster_workspace(const GridCluster& args, int64_t threads);
 void grid_cluster(const GridCluster& args, void* workspace, const Parallel& parallel);
 
 }  // namespace cpu

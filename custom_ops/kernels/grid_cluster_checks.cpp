@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "grid_cluster.h"
+
+#include "checker.h"
 
 namespace geocompile {
 namespace {

@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "grouped_matmul.h"
+
+#include "checker.h"
 
 namespace geocompile {
 namespace {

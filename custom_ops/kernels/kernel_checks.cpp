@@ -52,6 +52,8 @@ void check_gather_sparse_kernel_reduce(const TensorInfo& x, const TensorInfo& ro
   check_kernel(check, kernel, rowptr, col);
   if (weight) check_weight(check, *weight, kernel, x);
   check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of kernels");
+  check.fits(static_cast<double>(rowptr.size(0) - 1) * like.size(0) * x.row_size() * size_of(x.dtype), "a result of ",
+             rowptr.size(0) - 1, " rows with ", like.size(0), " kernels each for 'x' of shape ", Checker::shape_of(x));
 }
 
 void check_kernel_contract(const TensorInfo& x, const TensorInfo& rowptr, const TensorInfo& col,

@@ -1,8 +1,9 @@
+#include "neighbours.h"
+
 #include <cmath>
 #include <limits>
 
 #include "checker.h"
-#include "neighbours.h"
 
 namespace geocompile {
 namespace {

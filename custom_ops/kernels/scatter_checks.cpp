@@ -1,10 +1,9 @@
-#include "checker.h"
 #include "scatter.h"
+
+#include "checker.h"
 
 namespace geocompile {
 namespace {
-
-constexpr double kAddressSpace = 1ull << 47;  // bytes; sizes are multiplied without overflow below it
 
 bool same_shape(const TensorInfo& a, const TensorInfo& b) {
   bool same = a.rank == b.rank;
@@ -33,8 +32,8 @@ Scatter check_scatter(const char* op, Reduce reduce, const TensorInfo& src, cons
   for (int64_t d = 0; d < dim; ++d) outer *= src.size(d);
   for (int64_t d = dim + 1; d < src.rank; ++d) inner *= src.size(d);
   const double bytes = static_cast<double>(outer) * inner * like.size(0) * size_of(src.dtype);
-  check.require(bytes < kAddressSpace, "a result of ", like.size(0), " rows in dimension ", dim, " for 'src' of shape ",
-                Checker::shape_of(src), " cannot fit into memory; is the number of rows right?");
+  check.fits(bytes, "a result of ", like.size(0), " rows in dimension ", dim, " for 'src' of shape ",
+             Checker::shape_of(src));
   return {op,           reduce,     src.dtype, index.dtype, outer,   src.size(dim), inner,
           like.size(0), !is_vector, nullptr,   nullptr,     nullptr, nullptr};
 }

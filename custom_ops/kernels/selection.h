@@ -48,8 +48,8 @@ void check_filter_edges(const TensorInfo& edge_index, const TensorInfo& perm, co
 namespace cpu {
 
 // The last graph's number + 1. Throws std::invalid_argument where the numbers fall, std::out_of_range for a negative
-// or absurd one.
-int64_t count_sorted_graphs(DType dtype, const void* batch, int64_t num_nodes);
+// or absurd one; op is named.
+int64_t count_sorted_graphs(const char* op, DType dtype, const void* batch, int64_t num_nodes);
 void graph_ptr(const GraphPtr& args);
 
 // The size of perm, after checking ptr.

@@ -1,16 +1,18 @@
+#include "selection.h"
+
 #include <cmath>
 #include <limits>
 
 #include "checker.h"
-#include "selection.h"
 
 namespace geocompile {
 
 void check_graph_ptr(const TensorInfo& batch, const std::optional<TensorInfo>& like) {
   Checker check("graph_ptr");
   check.index_vector(batch);
-  if (like)
-    check.require(like->rank >= 1, "'like' must have at least one dimension: its first one is the number of graphs");
+  if (!like) return;
+  check.require(like->rank >= 1, "'like' must have at least one dimension: its first one is the number of graphs");
+  check.fits(static_cast<double>(like->size(0)) * size_of(batch.dtype), "a 'ptr' of ", like->size(0), " graphs");
 }
 
 void check_topk(const TensorInfo& score, const TensorInfo& ptr, double ratio) {
@@ -32,6 +34,7 @@ void check_filter_edges(const TensorInfo& edge_index, const TensorInfo& perm, co
   check.require(perm.size(0) < std::numeric_limits<int32_t>::max(), "'perm' must have less than 2^31 elements, got ",
                 perm.size(0));
   check.require(like.rank >= 1, "'like' must have at least one dimension: its first one is the number of nodes");
+  check.fits(4.0 * like.size(0), "a place for each of ", like.size(0), " nodes");
 }
 
 }  // namespace geocompile

@@ -1,11 +1,11 @@
-#include "checker.h"
 #include "spline_basis.h"
+
+#include "checker.h"
 
 namespace geocompile {
 namespace {
 
 constexpr int64_t kMostDims = 16;
-constexpr double kAddressSpace = 1ull << 47;  // bytes; sizes are multiplied without overflow below it
 
 }  // namespace
 
@@ -23,8 +23,8 @@ SplineBasis check_spline_basis(const char* op, const TensorInfo& pseudo, const T
   check.require(degree >= 1 && degree <= 3, "'degree' must be 1, 2 or 3, got ", degree);
   int64_t terms = 1;
   for (int64_t d = 0; d < pseudo.size(1); ++d) terms *= degree + 1;
-  check.require(static_cast<double>(terms) * pseudo.size(0) * sizeof(int64_t) < kAddressSpace, pseudo.size(0),
-                " edges with ", terms, " active kernels each cannot fit into memory");
+  check.fits(static_cast<double>(terms) * pseudo.size(0) * sizeof(int64_t), "a basis of ", pseudo.size(0),
+             " edges with ", terms, " active kernels each");
   return {pseudo.dtype, pseudo.size(0), pseudo.size(1), degree, terms, nullptr, nullptr, nullptr, nullptr, nullptr};
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import refuse_negative
+from geocompile.custom_ops.onnx.reductions import graphs_named_by, refuse_negative
 
 # num_rows [1] and index [E] -> perm [E], rowptr [N + 1]. TopK breaks ties by the lower index, so its order is stable.
 _SORT = (
@@ -33,19 +33,7 @@ _ROWS_OF_LIKE = """
     num_rows = Shape <start = 0, end = 1> (like)
 """
 
-# A number of graphs that there is no room for becomes 0, which the batch vector then points past.
-_GRAPHS_OF_BATCH = """
-    index = Identity (batch)
-    wide_batch = Cast <to = 7> (batch)
-    minus_one = Constant <value = int64[1] {-1}> ()
-    never_empty = Concat <axis = 0> (minus_one, wide_batch)
-    largest = ReduceMax <keepdims = 1> (never_empty)
-    num_graphs = Sub (largest, minus_one)
-    most_graphs = Constant <value = int64[1] {2147483647}> ()
-    no_graphs = Constant <value = int64[1] {0}> ()
-    is_absurd = Greater (num_graphs, most_graphs)
-    num_rows = Where (is_absurd, no_graphs, num_graphs)
-"""
+_GRAPHS_OF_BATCH = "    index = Identity (batch)\n" + graphs_named_by("batch", "num_rows")
 
 OPERATORS = (
     OnnxOperator(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geocompile.custom_ops.onnx.faults import fail_on, has_shape, is_finite
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import refuse_negative
+from geocompile.custom_ops.onnx.reductions import graphs_named_by, refuse_negative
 
 _CONSTANTS = """
     zero = Constant <value = int64[1] {0}> ()
@@ -19,17 +19,8 @@ _ONE_GRAPH = """
     num_graphs = Identity (one)
 """
 
-# A number of graphs that there is no room for becomes 0, which the batch vector then points past.
 _GRAPHS_OF_BATCH = (
-    """
-    wide_numbers = Cast <to = 7> (batch)
-    never_empty = Concat <axis = 0> (minus_one, wide_numbers)
-    largest = ReduceMax <keepdims = 1> (never_empty)
-    given_graphs = Add (largest, one)
-    most_graphs = Constant <value = int64[1] {2147483647}> ()
-    is_absurd = Greater (given_graphs, most_graphs)
-    num_graphs = Where (is_absurd, zero, given_graphs)
-"""
+    graphs_named_by("batch", "num_graphs")
     + refuse_negative("batch", "num_graphs")
     + """
     graph = Identity (safe_batch)

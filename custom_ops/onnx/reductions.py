@@ -58,6 +58,30 @@ def refuse_negative(indices: str, limit: str) -> str:
 """
 
 
+def graphs_named_by(batch: str, num_graphs: str) -> str:
+    """Body text: ``num_graphs`` [1], the largest value of a batch vector + 1, and 0 if it is empty.
+
+    A number that the kernels refuse (graph_count.h) becomes 0, which the batch vector then points past.
+    """
+    return f"""
+    graph_numbers = Cast <to = 7> ({batch})
+    before_all_graphs = Constant <value = int64[1] {{-1}}> ()
+    never_empty = Concat <axis = 0> (before_all_graphs, graph_numbers)
+    largest_number = ReduceMax <keepdims = 1> (never_empty)
+    named_graphs = Sub (largest_number, before_all_graphs)
+    numbered_nodes = Shape ({batch})
+    for_each_node = Constant <value = int64[1] {{64}}> ()
+    few_graphs = Constant <value = int64[1] {{67108864}}> ()
+    most_in_int32 = Constant <value = int64[1] {{2147483647}}> ()
+    many_graphs = Mul (numbered_nodes, for_each_node)
+    enough_graphs = Max (few_graphs, many_graphs)
+    most_graphs = Min (enough_graphs, most_in_int32)
+    is_absurd = Greater (named_graphs, most_graphs)
+    no_graphs = Constant <value = int64[1] {{0}}> ()
+    {num_graphs} = Where (is_absurd, no_graphs, named_graphs)
+"""
+
+
 # values [*, *] and num_edges, num_rows -> the shapes [E, 1, ...] and [N, 1, ...] that broadcast against such values.
 COLUMN_SHAPES = """
     channels = Shape <start = 1> (values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geocompile.custom_ops.onnx.operator import OnnxOperator
-from geocompile.custom_ops.onnx.reductions import ROW_OF_EDGE, refuse_negative
+from geocompile.custom_ops.onnx.reductions import ROW_OF_EDGE, graphs_named_by, refuse_negative
 
 # num_graphs [1] and batch [N] -> ptr [B + 1]; `nothing` is 0, where the batch falls it fails by reading zero[1].
 _PTR = (
@@ -33,19 +33,6 @@ _PTR = (
     ptr = CastLike (wide_ptr, batch)
 """
 )
-
-# As in BatchPtr, a number of graphs that there is no room for becomes 0, which the batch then points past.
-_GRAPHS_OF_BATCH = """
-    all_graphs = Cast <to = 7> (batch)
-    minus_one = Constant <value = int64[1] {-1}> ()
-    never_empty = Concat <axis = 0> (minus_one, all_graphs)
-    largest = ReduceMax <keepdims = 1> (never_empty)
-    found_graphs = Sub (largest, minus_one)
-    most_graphs = Constant <value = int64[1] {2147483647}> ()
-    no_graphs = Constant <value = int64[1] {0}> ()
-    is_absurd = Greater (found_graphs, most_graphs)
-    num_graphs = Where (is_absurd, no_graphs, found_graphs)
-"""
 
 # TopK breaks ties by the lower index, so each of the sorts is stable: by score, then what is NaN to the front, then by
 # graph. (A comparison with NaN may do anything in TopK, so it sees infinity instead.)
@@ -128,7 +115,7 @@ OPERATORS = (
         "GraphPtr",
         inputs="batch: I[N]",
         outputs="ptr: I[B + 1]",
-        body=_GRAPHS_OF_BATCH + _PTR,
+        body=graphs_named_by("batch", "num_graphs") + _PTR,
         doc="Where each graph of a sorted batch vector begins; there are B = max(batch) + 1, none if it is empty.",
     ),
     OnnxOperator(

@@ -42,7 +42,7 @@ def batch_ptr(batch: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises:
         ValueError: For a wrong dtype or shape.
-        IndexError: For a negative graph number.
+        IndexError: For a negative graph number, or one above 2^26 that is above 64 for each node too.
     """
     return torch.ops.geocompile.batch_ptr(batch)  # type: ignore[no-any-return]
 
@@ -81,6 +81,15 @@ def rows_named(index: Tensor) -> Tensor:
         return index.new_empty([ptr.size(0) - 1, 0])
     num_rows = int(index.max()) + 1 if index.numel() > 0 else 0
     return index.new_empty([max(num_rows, 0), 0])
+
+
+def most_named(count: int) -> int:
+    """How many graphs or rows an index of `count` elements may name where nothing else says how many there are.
+
+    A number far above the elements' is more likely a mistake than something to make room for; the kernels refuse the
+    same ones (graph_count.h).
+    """
+    return min(max(67108864, 64 * count), 2147483647)
 
 
 def per_row(values: Tensor, rows: Tensor) -> Tensor:

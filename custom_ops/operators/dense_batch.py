@@ -46,9 +46,10 @@ def to_dense_batch(
             f"geocompile.to_dense_batch: 'max_num_nodes' must not be negative, got {max_num_nodes}"
         )
     ptr = _ptr_of(x, batch, batch_size)
-    slots = _ops.slots(ptr, x) if max_num_nodes is None else torch.arange(max_num_nodes, device=x.device)
-    mask = slots < ptr.diff().unsqueeze(1)
-    return _ops.to_dense(x, ptr, slots, fill_value), mask
+    slots = _ops.slots(ptr, x) if max_num_nodes is None else x.new_empty([max_num_nodes, 0])
+    dense = _ops.to_dense(x, ptr, slots, fill_value)  # which refuses what does not fit into memory
+    numbers = torch.arange(dense.size(1), device=x.device)
+    return dense, numbers < ptr.diff().unsqueeze(1)
 
 
 def from_dense_batch(dense: Tensor, batch: Tensor) -> Tensor:
@@ -126,12 +127,13 @@ def _ptr_of(x: Tensor, batch: Tensor | None, batch_size: int | None) -> Tensor:
     if batch_size is not None and batch_size < 0:
         raise ValueError(f"geocompile.to_dense_batch: 'batch_size' must not be negative, got {batch_size}")
     if batch is None:
-        num_graphs = 1 if batch_size is None else batch_size
-        if num_graphs == 0:
+        if batch_size is None:
+            return torch.arange(2, device=x.device) * x.size(0)
+        if batch_size == 0:
             raise ValueError(
                 "geocompile.to_dense_batch: without 'batch' there is one graph, got a 'batch_size' of 0"
             )
-        return (torch.arange(num_graphs + 1, device=x.device) > 0).long() * x.size(0)
+        batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
     if batch.dim() != 1 or batch.size(0) != x.size(0):
         raise ValueError(
             f"geocompile.to_dense_batch: 'batch' must have shape [{x.size(0)}], one graph number for each node of "

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
+from geocompile.custom_ops.operators.csr import most_named
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -51,7 +52,8 @@ def fps(
         if not is_scripting():
             _refuse_to_draw_while_exporting()
         if _can_draw(src, batch):
-            start = _random_places(src, batch)
+            batch, sizes = _renumbered(src, batch)
+            start = (torch.rand(sizes.size(0), dtype=torch.float64, device=src.device) * sizes).long()
     return torch.ops.geocompile.fps(src, ratio, batch, start)  # type: ignore[no-any-return]
 
 
@@ -72,16 +74,19 @@ def _can_draw(src: Tensor, batch: Tensor | None) -> bool:
     is_integer = batch.dtype == torch.int64 or batch.dtype == torch.int32
     if not is_integer or batch.dim() != 1 or batch.size(0) != src.size(0):
         return False
-    return bool(batch.min() >= 0) and bool(batch.max() < 2147483647)
+    return (
+        bool(batch[0] >= 0)
+        and bool(batch[-1] < most_named(batch.size(0)))
+        and bool((batch[1:] >= batch[:-1]).all())
+    )
 
 
-def _random_places(src: Tensor, batch: Tensor | None) -> Tensor:
-    """A place within each graph."""
+def _renumbered(src: Tensor, batch: Tensor | None) -> tuple[Tensor | None, Tensor]:
+    """The graphs as 0, 1, ... without those that have no points, which need no start, and the points of each."""
     if batch is None:
-        return torch.randint(src.size(0), [1], device=src.device)
-    counts = torch.bincount(batch)
-    places = (torch.rand(counts.size(0), dtype=torch.float64, device=src.device) * counts).long()
-    return torch.minimum(places, (counts - 1).clamp(min=0))
+        return None, torch.full([1], src.size(0), device=src.device)
+    _, graph, sizes = torch.unique_consecutive(batch, return_inverse=True, return_counts=True)
+    return graph, sizes
 
 
 def fps_reference(

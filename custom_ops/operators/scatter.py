@@ -6,6 +6,7 @@ Gradients are reverse-mode only; see `scatter_backward`. Of -0.0 and 0.0, which 
 import torch
 from torch import Tensor
 
+from geocompile.custom_ops.operators.csr import most_named
 from geocompile.custom_ops.operators.halves import in_float32
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.operators.segment import REDUCTIONS
@@ -31,7 +32,8 @@ def scatter(
             int64 (exact; the mean is rounded down).
         index: int64 or int32, at least 0: ``[num_elements]``, or what broadcasts to the shape of `src` from the left.
         dim: The dimension to reduce.
-        dim_size: The size of the result there; None: that of `out`, else ``max(index) + 1``.
+        dim_size: The size of the result there; None: that of `out`, else ``max(index) + 1``, which may be above 2^26
+            only up to 64 for each element of the index.
         reduce: ``"sum"``, ``"mean"``, ``"max"``, ``"min"`` or ``"mul"``.
         out: Written to and returned where given; what it holds takes part as in torch-scatter: it is one more term
             that ``"mean"`` does not count. Halves are rounded once, after it.
@@ -176,9 +178,11 @@ def _rows_named(index: Tensor) -> int:
     last = int(index.max())
     if last < 0:
         raise IndexError(f"geocompile.scatter: 'index' must not be negative, its largest value is {last}")
-    if last >= 2147483647:  # a mistake, and no number of rows to make room for
+    most = most_named(index.numel())
+    if last >= most:
         raise IndexError(
-            f"geocompile.scatter: 'index' holds {last}, the largest possible without 'dim_size' is 2147483646"
+            f"geocompile.scatter: 'index' holds {last}, the largest possible without 'dim_size' is {most - 1} for "
+            f"{index.numel()} elements"
         )
     return last + 1
 

@@ -21,7 +21,8 @@ def graph_ptr(batch: Tensor, like: Tensor | None = None) -> Tensor:
 
     Raises:
         ValueError: For a wrong dtype or shape, or a batch vector that is not sorted; names the first place.
-        IndexError: For a negative graph number, or one that `like` has not.
+        IndexError: For a negative graph number, one that `like` has not, or without `like` one above 2^26 that is
+            above 64 for each node too.
     """
     return torch.ops.geocompile.graph_ptr(batch, like)  # type: ignore[no-any-return]
 

@@ -80,7 +80,9 @@ def test_a_random_start_is_drawn_in_each_graph_by_torchs_generator() -> None:
     )
 
 
-@pytest.mark.parametrize("batch", [[-1, 0, 0], [0, 0, 2**40], [0.0, 0.0, 1.0], [1, 0, 0], [0, 0]])
+@pytest.mark.parametrize(
+    "batch", [[-1, 0, 0], [0, 0, 2**40], [0, 0, 2_000_000_000], [0.0, 0.0, 1.0], [1, 0, 0], [0, 0]]
+)
 def test_what_is_refused_with_a_fixed_start_is_refused_alike_with_a_drawn_one(batch: list[float]) -> None:
     errors = []
     for random_start in (False, True):
@@ -88,6 +90,15 @@ def test_what_is_refused_with_a_fixed_start_is_refused_alike_with_a_drawn_one(ba
             fps(torch.rand(3, 2), torch.tensor(batch), random_start=random_start)
         errors.append((caught.type, str(caught.value)))
     assert errors[0] == errors[1]
+
+
+def test_a_drawn_start_takes_no_memory_for_graphs_without_points() -> None:
+    x, far = torch.randn(30, 2), 60_000_000
+    for index in (torch.int64, torch.int32):
+        torch.manual_seed(3)
+        near = fps(x, torch.tensor([0] * 10 + [2] * 20, dtype=index), 0.2)
+        torch.manual_seed(3)
+        assert torch.equal(fps(x, torch.tensor([5] * 10 + [far] * 20, dtype=index), 0.2), near)
 
 
 def test_a_start_replaces_the_draw() -> None:

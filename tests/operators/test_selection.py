@@ -106,6 +106,15 @@ def test_wrong_arguments_are_named() -> None:
         global_sort_pool(x[:, None], None, 0)
 
 
+@pytest.mark.parametrize("size", [2**40, 2**62])
+def test_a_dense_batch_that_no_memory_holds_is_refused(size: int) -> None:
+    x = torch.ones(3, 2)
+    for batch in (torch.zeros(3, dtype=torch.long), None):
+        for sizes in ({"max_num_nodes": size}, {"batch_size": size}):
+            with pytest.raises(ValueError, match=f"{size} (slots|graphs).* cannot fit into memory"):
+                to_dense_batch(x, batch, **sizes)
+
+
 def test_the_python_functions_script() -> None:
     x, batch = torch.randn(6), torch.tensor([0, 0, 1, 1, 1, 3])
     assert torch.equal(torch.jit.script(topk)(x, 0.5, batch), topk(x, 0.5, batch))

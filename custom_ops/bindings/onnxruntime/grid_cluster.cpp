@@ -17,8 +17,9 @@ void grid_cluster(const Call& call, bool from, bool to, bool batched) {
   args.end = data(end);
   args.batch = data(batch);
   args.out = static_cast<int64_t*>(call.output(0, {args.num_points}));
-  Workspace workspace = call.workspace(cpu::grid_cluster_workspace(args));
-  cpu::grid_cluster(args, workspace.data(), call.parallel());
+  const Parallel threads = call.parallel();
+  Workspace workspace = call.workspace(cpu::grid_cluster_workspace(args, threads.threads()));
+  cpu::grid_cluster(args, workspace.data(), threads);
 }
 
 OpType type_of(bool from, bool to, bool batched) {

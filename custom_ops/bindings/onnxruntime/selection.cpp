@@ -11,7 +11,8 @@ void graph_ptr(const Call& call, bool with_like) {
   const std::optional<Input> like = call.input_if(with_like, 1);
   check_graph_ptr(batch.info(), info(like));
   const int64_t num_nodes = batch.size(0);
-  const int64_t num_graphs = like ? like->size(0) : cpu::count_sorted_graphs(batch.dtype(), batch.data(), num_nodes);
+  const int64_t num_graphs =
+      like ? like->size(0) : cpu::count_sorted_graphs("graph_ptr", batch.dtype(), batch.data(), num_nodes);
   cpu::graph_ptr({batch.dtype(), num_nodes, num_graphs, batch.data(), call.output(0, {num_graphs + 1})});
 }
 

@@ -19,8 +19,9 @@ Tensor grid_cluster(const Tensor& pos, const Tensor& size, const std::optional<T
   args.end = data(ends);
   args.batch = data(graphs);
   args.out = static_cast<int64_t*>(out.mutable_data_ptr());
-  Workspace workspace(pos, cpu::grid_cluster_workspace(args));
-  cpu::grid_cluster(args, workspace.data(), parallel());
+  const Parallel threads = parallel();
+  Workspace workspace(pos, cpu::grid_cluster_workspace(args, threads.threads()));
+  cpu::grid_cluster(args, workspace.data(), threads);
   return out;
 }
 

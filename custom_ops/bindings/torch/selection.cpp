@@ -15,7 +15,8 @@ Tensor graph_ptr(const Tensor& batch, const std::optional<Tensor>& like) {
   const Tensor graphs = torch::stable::contiguous(batch);
   const DType dtype = dtype_of(batch);
   const int64_t num_nodes = batch.size(0);
-  const int64_t num_graphs = like ? like->size(0) : cpu::count_sorted_graphs(dtype, graphs.const_data_ptr(), num_nodes);
+  const int64_t num_graphs =
+      like ? like->size(0) : cpu::count_sorted_graphs("graph_ptr", dtype, graphs.const_data_ptr(), num_nodes);
   Tensor ptr = empty(batch, {num_graphs + 1});
   cpu::graph_ptr({dtype, num_nodes, num_graphs, graphs.const_data_ptr(), ptr.mutable_data_ptr()});
   return ptr;

@@ -1,20 +1,23 @@
 // Two stable counting sorts, by column and then by row. What an edge carries from one to the other is packed into 64
-// bits, so that nothing is gathered at random.
+// bits, so that nothing is gathered at random. Of many more nodes than edges those with edges are numbered anew first,
+// so that neither time nor memory grows with the rest.
 #include "../coalesce.h"
 
 #include <algorithm>
-#include <atomic>
 #include <type_traits>
 #include <utility>
 
+#include "../consecutive.h"
 #include "../csr_from_coo.h"
 #include "balance.h"
+#include "numbers.h"
 #include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+using namespace GEOCOMPILE_ISA;
 
 int64_t packed(int64_t high, int64_t low) { return high << 32 | low; }
 int64_t high_of(int64_t pair) { return pair >> 32; }
@@ -24,24 +27,16 @@ int64_t low_of(int64_t pair) { return pair & 0xffffffff; }
 struct Memory {
   int64_t *rowptr, *keys, *pairs, *places, *sorted, *counts;
   char* sorting;
-  size_t bytes;
 
-  Memory(const Coalesce& args, void* workspace, int64_t threads) {
-    auto* at = static_cast<char*>(workspace);
-    const auto take = [&](int64_t count) {
-      auto* taken = reinterpret_cast<int64_t*>(at);
-      at += aligned(count * sizeof(int64_t));
-      return taken;
-    };
-    rowptr = take(args.num_nodes + 1);
-    keys = take(args.num_edges);
-    pairs = take(args.num_edges);
-    places = take(args.num_edges);
-    sorted = take(args.num_edges);
-    counts = take(tasks(args, threads) + 1);
-    sorting = at;
-    bytes = static_cast<size_t>(at - static_cast<char*>(workspace)) +
-            csr_from_coo_workspace(sort_of(args, nullptr, nullptr, nullptr, nullptr, nullptr), threads);
+  Memory(const Coalesce& args, Parts& parts, int64_t threads) {
+    rowptr = parts.take<int64_t>(args.num_nodes + 1);
+    keys = parts.take<int64_t>(args.num_edges);
+    pairs = parts.take<int64_t>(args.num_edges);
+    places = parts.take<int64_t>(args.num_edges);
+    sorted = parts.take<int64_t>(args.num_edges);
+    counts = parts.take<int64_t>(tasks(args, threads) + 1);
+    sorting =
+        parts.take<char>(csr_from_coo_workspace(sort_of(args, nullptr, nullptr, nullptr, nullptr, nullptr), threads));
   }
 
   static int64_t tasks(const Coalesce& args, int64_t threads) {
@@ -56,6 +51,55 @@ struct Memory {
   }
 };
 
+// The nodes that have edges, numbered 0, 1, ... in their order, where that is worth it.
+struct Renumbered {
+  Consecutive ids;
+  Coalesce edges;  // between the new numbers, or as they were
+  int64_t* numbers;
+  void* nodes;
+  int64_t* firsts;
+  char* numbering;
+
+  Renumbered(const Coalesce& args, Parts& parts)
+      : ids{args.op, args.index, 2 * args.num_edges, args.edge_index}, edges(args), numbers(nullptr) {
+    if (!is_sparse(args)) return;
+    numbers = parts.take<int64_t>(ids.count);
+    nodes = parts.take<char>(ids.count * size_of(args.index));
+    firsts = parts.take<int64_t>(ids.count);
+    numbering = parts.take<char>(consecutive_workspace(ids));
+    edges = {args.op, DType::kInt64, args.num_edges, ids.count, numbers};
+  }
+
+  static bool is_sparse(const Coalesce& args) {
+    constexpr int64_t kFewNodes = 1 << 16, kNodesForEachEdge = 16;
+    return args.num_edges < int64_t{1} << 30 && args.num_nodes > kFewNodes + kNodesForEachEdge * args.num_edges;
+  }
+
+  explicit operator bool() const { return numbers != nullptr; }
+
+  void run() const {
+    const int64_t unique = consecutive_number(ids, numbering, numbers);
+    consecutive_list(ids, numbering, unique, nodes, firsts);
+  }
+};
+
+// The workspace.
+struct Workspace {
+  Parts parts;
+  Renumbered renumbered;
+  Memory memory;
+
+  Workspace(const Coalesce& args, void* workspace, int64_t threads)
+      : parts(workspace), renumbered(args, parts), memory(renumbered.edges, parts, threads) {}
+};
+
+template <class I>
+void check(const Coalesce& args, const Parallel& parallel) {
+  const I* row = static_cast<const I*>(args.edge_index);
+  check_indices(args.op, "edge_index[0]", row, args.num_edges, args.num_nodes, parallel);
+  check_indices(args.op, "edge_index[1]", row + args.num_edges, args.num_edges, args.num_nodes, parallel);
+}
+
 template <class I>
 struct Edges {
   const Coalesce& args;
@@ -65,22 +109,10 @@ struct Edges {
   const I* col = row + args.num_edges;
   int64_t tasks = Memory::tasks(args, parallel.threads());
 
-  void check() const {
-    const int64_t values = 2 * args.num_edges;
-    std::atomic<bool> bad{false};
-    parallel(tasks, [&](int64_t task) {
-      if (!all_below(row, values * task / tasks, values * (task + 1) / tasks, args.num_nodes)) bad = true;
-    });
-    if (!bad) return;
-    const bool in_rows = !all_below(row, 0, args.num_edges, args.num_nodes);
-    throw_bad_index(args.op, in_rows ? "edge_index[0]" : "edge_index[1]", in_rows ? row : col, args.num_edges,
-                    args.num_nodes);
-  }
-
   template <class Body>
   void for_edges(const Body& body) const {
-    parallel(tasks, [&](int64_t task) {
-      for (int64_t p = args.num_edges * task / tasks; p < args.num_edges * (task + 1) / tasks; ++p) body(p);
+    for_pieces(args.num_edges, tasks, parallel, [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) body(p);
     });
   }
 
@@ -122,44 +154,52 @@ struct Edges {
     return all;
   }
 
-  void fill(int64_t num_unique, I* out, I* ptr, I* perm) const {
+  // The ends of edges are nodes[their number], or the numbers themselves.
+  template <class O>
+  void fill(int64_t num_unique, const O* nodes, O* out, O* ptr, O* perm) const {
+    const auto node = [&](int64_t number) { return nodes ? nodes[number] : static_cast<O>(number); };
     parallel(tasks, [&](int64_t task) {
       int64_t u = m.counts[task];
       for_unique(task, [&](int64_t r, int64_t p) {
-        out[u] = static_cast<I>(r);
-        out[num_unique + u] = static_cast<I>(high_of(m.sorted[p]));
-        ptr[u++] = static_cast<I>(p);
+        out[u] = node(r);
+        out[num_unique + u] = node(high_of(m.sorted[p]));
+        ptr[u++] = static_cast<O>(p);
       });
     });
-    ptr[num_unique] = static_cast<I>(args.num_edges);
-    for_edges([&](int64_t p) { perm[p] = static_cast<I>(low_of(m.sorted[p])); });
+    ptr[num_unique] = static_cast<O>(args.num_edges);
+    for_edges([&](int64_t p) { perm[p] = static_cast<O>(low_of(m.sorted[p])); });
   }
 };
 
 }  // namespace
 
-size_t coalesce_workspace(const Coalesce& args, int64_t threads) { return Memory(args, nullptr, threads).bytes; }
+size_t coalesce_workspace(const Coalesce& args, int64_t threads) {
+  return Workspace(args, nullptr, threads).parts.bytes();
+}
 
 int64_t coalesce_sort(const Coalesce& args, void* workspace, const Parallel& parallel) {
-  const Memory memory(args, workspace, parallel.threads());
-  const auto run = [&](const auto& edges) {
-    edges.check();
+  const Workspace space(args, workspace, parallel.threads());
+  args.index == DType::kInt32 ? check<int32_t>(args, parallel) : check<int64_t>(args, parallel);
+  if (space.renumbered) space.renumbered.run();
+  const auto run = [](const auto& edges) {
     edges.sort();
     return edges.count();
   };
-  return args.index == DType::kInt32 ? run(Edges<int32_t>{args, memory, parallel})
-                                     : run(Edges<int64_t>{args, memory, parallel});
+  const Coalesce& numbered = space.renumbered.edges;
+  return numbered.index == DType::kInt32 ? run(Edges<int32_t>{numbered, space.memory, parallel})
+                                         : run(Edges<int64_t>{numbered, space.memory, parallel});
 }
 
 void coalesce_fill(const Coalesce& args, void* workspace, int64_t num_unique, void* out, void* ptr, void* perm,
                    const Parallel& parallel) {
-  const Memory memory(args, workspace, parallel.threads());
-  const auto run = [&](const auto& edges, auto* typed) {
-    using I = std::remove_pointer_t<decltype(typed)>;
-    edges.fill(num_unique, static_cast<I*>(out), static_cast<I*>(ptr), static_cast<I*>(perm));
-  };
-  args.index == DType::kInt32 ? run(Edges<int32_t>{args, memory, parallel}, static_cast<int32_t*>(nullptr))
-                              : run(Edges<int64_t>{args, memory, parallel}, static_cast<int64_t*>(nullptr));
+  const Workspace space(args, workspace, parallel.threads());
+  with_index_type(args.index, [&](auto index) {
+    using I = typename decltype(index)::type;
+    const I* nodes = space.renumbered ? static_cast<const I*>(space.renumbered.nodes) : nullptr;
+    // What is filled in comes from the workspace: it does not matter which type the edges had.
+    Edges<I>{space.renumbered.edges, space.memory, parallel}.fill(num_unique, nodes, static_cast<I*>(out),
+                                                                  static_cast<I*>(ptr), static_cast<I*>(perm));
+  });
 }
 
 }  // namespace geocompile::cpu

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
-#include <sstream>
+#include <stdexcept>
 
+#include "../errors.h"
+#include "../graph_count.h"
 #include "balance.h"
 #include "validate.h"
 
@@ -85,7 +87,7 @@ struct Sort {
   I* perm = static_cast<I*>(args.perm);
   I* other_sorted = static_cast<I*>(args.other_sorted);
 
-  int64_t begin(int64_t block) const { return args.num_edges * block / plan.blocks; }
+  int64_t begin(int64_t block) const { return first_item(args.num_edges, block, plan.blocks); }
 
   // counts[block][row >> shift], after checking that the rows are in range.
   template <class Count>
@@ -212,11 +214,8 @@ struct Sort {
 
 template <class I>
 void run(const CsrFromCoo& args, void* workspace, const Parallel& parallel) {
-  if (args.num_edges > static_cast<int64_t>(std::numeric_limits<I>::max())) {
-    std::ostringstream message;
-    message << "geocompile." << args.op << ": " << args.num_edges << " edges do not fit int32; use int64 indices";
-    throw std::invalid_argument(message.str());
-  }
+  if (args.num_edges > static_cast<int64_t>(std::numeric_limits<I>::max()))
+    refuse<std::invalid_argument>(args.op, args.num_edges, " edges do not fit int32; use int64 indices");
   const Plan plan(args, parallel.threads());
   const Sort<I> sort{args, plan, parallel};
   if (plan.buckets)
@@ -251,13 +250,7 @@ void csr_from_coo(const CsrFromCoo& args, void* workspace, const Parallel& paral
 int64_t count_graphs(DType dtype, const void* batch, int64_t num_nodes) {
   const int64_t last = dtype == DType::kInt32 ? largest(static_cast<const int32_t*>(batch), num_nodes)
                                               : largest(static_cast<const int64_t*>(batch), num_nodes);
-  if (last >= std::numeric_limits<int32_t>::max()) {  // a mistake, and no number of graphs to make room for
-    std::ostringstream message;
-    message << "geocompile.batch_ptr: 'batch' holds the graph number " << last << ", the largest possible is "
-            << std::numeric_limits<int32_t>::max() - 1;
-    throw std::out_of_range(message.str());
-  }
-  return last + 1;
+  return graph_count("batch_ptr", last, num_nodes);
 }
 
 }  // namespace geocompile::cpu

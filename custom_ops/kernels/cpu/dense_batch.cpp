@@ -6,22 +6,16 @@
 #include <type_traits>
 
 #include "balance.h"
-#include "graph_ptr.h"
 #include "simd.h"
+#include "validate.h"
 
 namespace geocompile::cpu {
 namespace {
 
 using namespace GEOCOMPILE_ISA;
 
-// body(first row, end row) for pieces of `rows` rows of the result.
-template <class Body>
-void for_pieces(int64_t rows, int64_t channels, const Parallel& parallel, const Body& body) {
-  const int64_t tasks = std::min(task_count(rows * channels, parallel.threads()), std::max<int64_t>(rows, 1));
-  parallel(tasks, [&](int64_t task) {
-    body(rows / tasks * task + std::min(rows % tasks, task),
-         rows / tasks * (task + 1) + std::min(rows % tasks, task + 1));
-  });
+int64_t tasks_of(const DenseBatch& args, int64_t rows, const Parallel& parallel) {
+  return task_count(rows * args.channels, parallel.threads());
 }
 
 template <class T>
@@ -87,14 +81,14 @@ template <class Body>
 void with_batch(const DenseBatch& args, const Body& body) {
   with_index_type(args.index, [&](auto index) {
     using I = typename decltype(index)::type;
-    check_ptr(args.op, static_cast<const I*>(args.ptr), args.num_graphs, args.num_nodes);
+    check_ptr(args.op, kGraphPtr, static_cast<const I*>(args.ptr), args.num_graphs, args.num_nodes);
     with_element_type(args.value, [&](auto value) { body(Batch<typename decltype(value)::type, I>{args}); });
   });
 }
 
 template <class I>
 int64_t largest(const I* ptr, int64_t num_graphs, int64_t num_nodes) {
-  check_ptr("slots", ptr, num_graphs, num_nodes);
+  check_ptr("slots", kGraphPtr, ptr, num_graphs, num_nodes);
   int64_t most = 0;
   for (int64_t g = 0; g < num_graphs; ++g) most = std::max<int64_t>(most, ptr[g + 1] - ptr[g]);
   return most;
@@ -109,15 +103,16 @@ int64_t largest_graph(DType index, const void* ptr, int64_t num_graphs, int64_t 
 
 void to_dense(const DenseBatch& args, const Parallel& parallel) {
   with_batch(args, [&](const auto& batch) {
-    for_pieces(args.num_graphs * args.num_slots, args.channels, parallel,
-               [&](int64_t begin, int64_t end) { batch.to_dense(begin, end); });
+    const int64_t rows = args.num_graphs * args.num_slots;
+    for_pieces(rows, tasks_of(args, rows, parallel), parallel,
+               [&](int64_t, int64_t begin, int64_t end) { batch.to_dense(begin, end); });
   });
 }
 
 void from_dense(const DenseBatch& args, const Parallel& parallel) {
   with_batch(args, [&](const auto& batch) {
-    for_pieces(args.num_nodes, args.channels, parallel,
-               [&](int64_t begin, int64_t end) { batch.from_dense(begin, end); });
+    for_pieces(args.num_nodes, tasks_of(args, args.num_nodes, parallel), parallel,
+               [&](int64_t, int64_t begin, int64_t end) { batch.from_dense(begin, end); });
   });
 }
 

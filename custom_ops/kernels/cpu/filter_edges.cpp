@@ -3,8 +3,8 @@
 #include <atomic>
 
 #include "../selection.h"
-#include "numbers.h"
 #include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
@@ -21,11 +21,15 @@ struct Lists {
   int64_t* starts;
   int32_t* place;
   uint16_t* kept;
+  size_t bytes;
 
-  Lists(const FilterEdges& args, void* workspace)
-      : starts(static_cast<int64_t*>(workspace)),
-        place(reinterpret_cast<int32_t*>(starts + block_count(args) + 1)),
-        kept(reinterpret_cast<uint16_t*>(place + args.num_nodes)) {}
+  Lists(const FilterEdges& args, void* workspace) {
+    Parts parts(workspace);
+    starts = parts.take<int64_t>(block_count(args) + 1);
+    place = parts.take<int32_t>(args.num_nodes);
+    kept = parts.take<uint16_t>(args.num_edges);
+    bytes = parts.bytes();
+  }
 };
 
 void place_nodes(const FilterEdges& args, int32_t* place) {
@@ -77,10 +81,7 @@ void write(const FilterEdges& args, int64_t size, const Lists& lists, const Para
 
 }  // namespace
 
-size_t filter_edges_workspace(const FilterEdges& args) {
-  return (block_count(args) + 1) * sizeof(int64_t) + args.num_nodes * sizeof(int32_t) +
-         args.num_edges * sizeof(uint16_t);
-}
+size_t filter_edges_workspace(const FilterEdges& args) { return Lists(args, nullptr).bytes; }
 
 int64_t filter_edges_size(const FilterEdges& args, void* workspace, const Parallel& parallel) {
   const Lists lists(args, workspace);

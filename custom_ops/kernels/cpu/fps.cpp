@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <limits>
-#include <sstream>
 #include <stdexcept>
 
+#include "../errors.h"
+#include "../selection.h"
+#include "coordinates.h"
 #include "fps_cloud.h"
 #include "simd.h"
 #include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 
@@ -20,8 +22,6 @@ using namespace GEOCOMPILE_ISA;
 
 constexpr int64_t kProbes = 128;         // points of a part that tell in which dimension it is widest
 constexpr int64_t kSmallestPart = 4096;  // points that are worth a task of their own
-
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 struct Cloud {
   int64_t first, count, graph, out, samples;
@@ -61,50 +61,15 @@ void for_clouds(const Fps& args, const Body& body) {
 
 // --- what is refused -------------------------------------------------------------------------------------------------
 
-template <class Error, class... Parts>
-[[noreturn]] void fail(const char* op, const Parts&... parts) {
-  std::ostringstream message;
-  message << "geocompile." << op << ": ";
-  (message << ... << parts);
-  throw Error(message.str());
-}
-
-template <class I>
-void check_batch(const Fps& args) {
-  const I* batch = static_cast<const I*>(args.batch);
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  if (!all_below(batch, 0, args.num_points, kMost)) throw_bad_index(args.op, "batch", batch, args.num_points, kMost);
-  for (int64_t p = 1; p < args.num_points; ++p)
-    if (batch[p] < batch[p - 1])
-      fail<std::invalid_argument>(args.op, "'batch' must ascend, but 'batch'[", p, "] is ", batch[p], " after ",
-                                  batch[p - 1], "; sort the points by graph");
-}
-
 void check_start(const Fps& args, const Cloud& cloud) {
   if (!args.start) return;
   if (cloud.graph >= args.num_starts)
-    fail<std::invalid_argument>(args.op, "'start' must have a place for each graph, ", cloud.graph + 1,
-                                " or more, got ", args.num_starts);
+    refuse<std::invalid_argument>(args.op, "'start' must have a place for each graph, ", cloud.graph + 1,
+                                  " or more, got ", args.num_starts);
   const int64_t start = args.start[cloud.graph];
   if (start < 0 || start >= cloud.count)
-    fail<std::out_of_range>(args.op, "'start'[", cloud.graph, "] is ", start, ", the valid range is 0 to ",
-                            cloud.count - 1, " (the points of graph ", cloud.graph, ")");
-}
-
-template <class T>
-void check_finite(const Fps& args, const T* src, const Parallel& parallel) {
-  const int64_t values = args.num_points * args.dims, tasks = std::clamp<int64_t>(values >> 16, 1, 64);
-  std::atomic<bool> bad{false};
-  parallel(tasks, [&](int64_t task) {
-    bool is_finite = true;
-    for (int64_t i = values * task / tasks; i < values * (task + 1) / tasks; ++i)
-      is_finite &= std::fabs(src[i]) <= std::numeric_limits<T>::max();
-    if (!is_finite) bad = true;
-  });
-  for (int64_t i = 0; bad && i < values; ++i)
-    if (!std::isfinite(src[i]))
-      fail<std::invalid_argument>(args.op, "'src'[", i / args.dims, ", ", i % args.dims, "] is ", src[i],
-                                  ", coordinates must be finite");
+    refuse<std::out_of_range>(args.op, "'start'[", cloud.graph, "] is ", start, ", the valid range is 0 to ",
+                              cloud.count - 1, " (the points of graph ", cloud.graph, ")");
 }
 
 // --- cutting a cloud into leaves -------------------------------------------------------------------------------------
@@ -179,47 +144,66 @@ struct Cut {
 
 // --- all clouds ------------------------------------------------------------------------------------------------------
 
+// What the largest cloud needs.
+struct CloudMemory {
+  int32_t* order;
+  void *keys, *tree;
+  size_t bytes;
+
+  CloudMemory(const Fps& args, const FpsCount& count, void* workspace) {
+    const size_t key = args.value == DType::kFloat64 ? sizeof(Key<double>) : sizeof(Key<float>);
+    Parts parts(workspace);
+    order = parts.take<int32_t>(count.largest);
+    keys = parts.take<char>(count.largest * key);
+    tree = parts.take<char>(tree_bytes(args.value, args.dims, count.largest));
+    bytes = parts.bytes();
+  }
+};
+
 // The workspace: the clouds, the points of halves in float32, and what a cloud needs, once for each task.
-struct Parts {
+struct Memory {
   int64_t tasks;
-  size_t clouds, points, order, keys, tree;
+  Cloud* clouds;
+  float* points;
+  char* of_tasks;
+  size_t bytes_of_task, bytes;
 
-  Parts(const Fps& args, const FpsCount& count, int64_t threads)
-      : tasks(std::min(threads, count.num_clouds)),
-        clouds(aligned(count.num_clouds * sizeof(Cloud))),
-        points(is_half(args.value) ? aligned(args.num_points * args.dims * sizeof(float)) : 0),
-        order(aligned(count.largest * sizeof(int32_t))),
-        keys(aligned(count.largest * (args.value == DType::kFloat64 ? sizeof(Key<double>) : sizeof(Key<float>)))),
-        tree(aligned(tree_bytes(args.value, args.dims, count.largest))) {}
-
-  size_t of_task() const { return order + keys + tree; }
-  size_t bytes() const { return clouds + points + tasks * of_task(); }
+  Memory(const Fps& args, const FpsCount& count, int64_t threads, void* workspace)
+      : tasks(std::min(threads, count.num_clouds)), bytes_of_task(CloudMemory(args, count, nullptr).bytes) {
+    Parts parts(workspace);
+    clouds = parts.take<Cloud>(count.num_clouds);
+    points = parts.take<float>(is_half(args.value) ? args.num_points * args.dims : 0);
+    of_tasks = parts.take<char>(tasks * bytes_of_task);
+    bytes = parts.bytes();
+  }
 };
 
 template <class T>
-void sample(const Fps& args, const T* src, const Cloud& cloud, char* memory, const Parts& parts, int64_t* out,
+void sample(const Fps& args, const T* src, const Cloud& cloud, const CloudMemory& memory, int64_t* out,
             const Parallel& parallel) {
-  auto* order = reinterpret_cast<int32_t*>(memory);
+  int32_t* order = memory.order;
   const T* points = src + cloud.first * args.dims;
   for (int64_t p = 0; p < cloud.count; ++p) order[p] = static_cast<int32_t>(p);
-  Cut<T>{points, args.dims, order, reinterpret_cast<Key<T>*>(memory + parts.order)}.into_leaves(cloud.count, parallel);
+  Cut<T>{points, args.dims, order, static_cast<Key<T>*>(memory.keys)}.into_leaves(cloud.count, parallel);
   const DType value = sizeof(T) == 8 ? DType::kFloat64 : DType::kFloat32;
   sample_cloud({value, args.dims, cloud.count, cloud.samples, points, order, args.start ? args.start[cloud.graph] : 0,
-                cloud.first, out + cloud.out, memory + parts.order + parts.keys});
+                cloud.first, out + cloud.out, memory.tree});
 }
 
 template <class T>
-void run(const Fps& args, const Parts& parts, char* workspace, const T* src, int64_t* out, const Parallel& parallel) {
-  check_finite(args, src, parallel);
-  auto* clouds = reinterpret_cast<Cloud*>(workspace);
-  char* memory = workspace + parts.clouds + parts.points;
+void run(const Fps& args, const FpsCount& count, const Memory& memory, const T* src, int64_t* out,
+         const Parallel& parallel) {
+  check_finite(args.op, "src", src, args.num_points, args.dims, parallel);
+  const auto of_task = [&](int64_t task) {
+    return CloudMemory(args, count, memory.of_tasks + task * memory.bytes_of_task);
+  };
   int64_t listed = 0;
-  for_clouds(args, [&](const Cloud& cloud) { clouds[listed++] = cloud; });
-  if (parts.tasks == 1 && listed == 1) return sample(args, src, clouds[0], memory, parts, out, parallel);
+  for_clouds(args, [&](const Cloud& cloud) { memory.clouds[listed++] = cloud; });
+  if (memory.tasks == 1 && listed == 1) return sample(args, src, memory.clouds[0], of_task(0), out, parallel);
   std::atomic<int64_t> next{0};
-  parallel(parts.tasks, [&](int64_t task) {
+  parallel(memory.tasks, [&](int64_t task) {
     for (int64_t i = next++; i < listed; i = next++)
-      sample(args, src, clouds[i], memory + task * parts.of_task(), parts, out, Parallel::serial());
+      sample(args, src, memory.clouds[i], of_task(task), out, Parallel::serial());
   });
 }
 
@@ -233,7 +217,7 @@ const float* widened(const Fps& args, float* points) {
 }  // namespace
 
 FpsCount count_fps(const Fps& args) {
-  if (args.batch) args.index == DType::kInt32 ? check_batch<int32_t>(args) : check_batch<int64_t>(args);
+  if (args.batch) count_sorted_graphs(args.op, args.index, args.batch, args.num_points);
   FpsCount count{0, 0, 0};
   for_clouds(args, [&](const Cloud& cloud) {
     check_start(args, cloud);
@@ -245,20 +229,18 @@ FpsCount count_fps(const Fps& args) {
 }
 
 size_t fps_workspace(const Fps& args, const FpsCount& count, int64_t threads) {
-  return Parts(args, count, threads).bytes();
+  return Memory(args, count, threads, nullptr).bytes;
 }
 
 void fps(const Fps& args, const FpsCount& count, void* workspace, int64_t* out, const Parallel& parallel) {
   if (count.num_samples == 0) return;
-  const Parts parts(args, count, parallel.threads());
-  auto* memory = static_cast<char*>(workspace);
-  auto* points = reinterpret_cast<float*>(memory + parts.clouds);
+  const Memory memory(args, count, parallel.threads(), workspace);
   with_value_type(args.value, [&](auto type) {
     using T = typename decltype(type)::type;
     if constexpr (sizeof(T) == 2) {
-      run(args, parts, memory, widened<T>(args, points), out, parallel);
+      run(args, count, memory, widened<T>(args, memory.points), out, parallel);
     } else {
-      run(args, parts, memory, static_cast<const T*>(args.src), out, parallel);
+      run(args, count, memory, static_cast<const T*>(args.src), out, parallel);
     }
   });
 }

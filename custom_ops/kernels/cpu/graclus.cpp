@@ -3,7 +3,6 @@
 #include "../graclus.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -81,16 +80,9 @@ void check_graph(const Graclus& args, const Parallel& parallel) {
   const CsrGraph& graph = args.graph;
   const I* col = static_cast<const I*>(graph.col);
   const I* order = static_cast<const I*>(args.order);
-  check_rowptr(args.op, static_cast<const I*>(graph.rowptr), graph.num_rows, graph.num_edges);
-  std::atomic<bool> bad{false};
-  const int64_t tasks = std::clamp<int64_t>(graph.num_edges >> 16, 1, 64);
-  parallel(tasks, [&](int64_t task) {
-    if (!all_below(col, graph.num_edges * task / tasks, graph.num_edges * (task + 1) / tasks, graph.num_rows))
-      bad = true;
-  });
-  if (bad) throw_bad_index(args.op, "col", col, graph.num_edges, graph.num_rows);
-  if (order && !all_below(order, 0, args.num_visits, graph.num_rows))
-    throw_bad_index(args.op, "order", order, args.num_visits, graph.num_rows);
+  check_ptr(args.op, kRowptr, static_cast<const I*>(graph.rowptr), graph.num_rows, graph.num_edges);
+  check_indices(args.op, "col", col, graph.num_edges, graph.num_rows, parallel);
+  if (order) check_indices(args.op, "order", order, args.num_visits, graph.num_rows, parallel);
 }
 
 template <class I>

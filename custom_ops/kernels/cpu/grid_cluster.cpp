@@ -5,53 +5,59 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <sstream>
 #include <stdexcept>
 
+#include "../errors.h"
+#include "balance.h"
+#include "coordinates.h"
 #include "simd.h"
 #include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
 
 using namespace GEOCOMPILE_ISA;
 
-constexpr int64_t kTask = 1 << 14;  // points
-constexpr int64_t kMostTasks = 64;
-constexpr double kMostNumbers = 0x1p62;  // of voxels of a graph: what is added to them must not overflow
+constexpr int64_t kSmallestTask = 1 << 14;  // points
+constexpr double kMostNumbers = 0x1p62;     // of voxels of a graph: what is added to them must not overflow
 
-template <class... Parts>
-[[noreturn]] void refuse(const char* op, const Parts&... parts) {
-  std::ostringstream message;
-  message << "geocompile." << op << ": ";
-  (message << ... << parts);
-  throw std::invalid_argument(message.str());
-}
+// The workspace.
+template <class S>
+struct Memory {
+  int64_t tasks;
+  int64_t* stride;                               // [dims + 1]
+  S *low, *high, *start, *end, *size, *partial;  // [dims], and 2 * dims for each task
+  size_t bytes;
 
-int64_t tasks_of(const GridCluster& args) { return std::clamp<int64_t>(args.num_points / kTask, 1, kMostTasks); }
+  Memory(const GridCluster& args, int64_t threads, void* workspace)
+      : tasks(task_count(args.num_points, threads, kSmallestTask)) {
+    Parts parts(workspace);
+    stride = parts.take<int64_t>(args.dims + 1);
+    low = parts.take<S>(args.dims);
+    high = parts.take<S>(args.dims);
+    start = parts.take<S>(args.dims);
+    end = parts.take<S>(args.dims);
+    size = parts.take<S>(args.dims);
+    partial = parts.take<S>(2 * args.dims * tasks);
+    bytes = parts.bytes();
+  }
+};
 
 // kDims: the number of dimensions where it is small, else 0.
 template <class T, int kDims>
-struct Grid {
+struct Grid : Memory<Sum<T>> {
   using S = Sum<T>;
+  using Memory<S>::tasks, Memory<S>::stride, Memory<S>::low, Memory<S>::high, Memory<S>::start, Memory<S>::end,
+      Memory<S>::size, Memory<S>::partial;
   const GridCluster& args;
   const Parallel& parallel;
-  S *low, *high, *start, *end, *size, *partial;  // [dims], and 2 * dims for each task
-  int64_t* stride;                               // [dims + 1]
   const T* pos = static_cast<const T*>(args.pos);
-  int64_t tasks = tasks_of(args);
 
   int64_t dims() const { return kDims ? kDims : args.dims; }
 
-  Grid(const GridCluster& args_, const Parallel& parallel_, void* workspace) : args(args_), parallel(parallel_) {
-    stride = static_cast<int64_t*>(workspace);
-    low = reinterpret_cast<S*>(stride + args.dims + 1);
-    high = low + args.dims;
-    start = high + args.dims;
-    end = start + args.dims;
-    size = end + args.dims;
-    partial = size + args.dims;
-  }
+  Grid(const GridCluster& args_, const Parallel& parallel_, void* workspace)
+      : Memory<S>(args_, parallel_.threads(), workspace), args(args_), parallel(parallel_) {}
 
   void run() const {
     find_extent();
@@ -68,14 +74,14 @@ struct Grid {
 
   // Into low and high, and refuses what is not finite.
   void find_extent() const {
-    parallel(tasks, [&](int64_t task) {
+    for_pieces(args.num_points, tasks, parallel, [&](int64_t task, int64_t first, int64_t last) {
       S few_lows[kDims ? kDims : 1], few_highs[kDims ? kDims : 1];
       S* lows = kDims ? few_lows : partial + 2 * task * dims();
       S* highs = kDims ? few_highs : lows + dims();
       std::fill_n(lows, dims(), std::numeric_limits<S>::infinity());
       std::fill_n(highs, dims(), -std::numeric_limits<S>::infinity());
       bool is_finite = true;
-      for (int64_t p = begin(task); p < begin(task + 1); ++p)
+      for (int64_t p = first; p < last; ++p)
         for (int64_t d = 0; d < dims(); ++d) {
           const S value = load_one(pos + p * dims() + d);
           is_finite &= std::fabs(value) <= std::numeric_limits<S>::max();
@@ -90,7 +96,7 @@ struct Grid {
     std::fill_n(high, dims(), -std::numeric_limits<S>::infinity());
     for (int64_t task = 0; task < tasks; ++task) {
       const S *lows = partial + 2 * task * dims(), *highs = lows + dims();
-      if (std::isnan(lows[0])) refuse_infinite();
+      if (std::isnan(lows[0])) refuse_coordinates(args.op, "pos", pos, args.num_points, dims());
       for (int64_t d = 0; d < dims(); ++d) {
         low[d] = std::min(low[d], lows[d]);
         high[d] = std::max(high[d], highs[d]);
@@ -98,18 +104,11 @@ struct Grid {
     }
   }
 
-  int64_t begin(int64_t task) const { return args.num_points * task / tasks; }
-
-  [[noreturn]] void refuse_infinite() const {
-    int64_t i = 0;
-    while (i + 1 < args.num_points * dims() && std::isfinite(load_one(pos + i))) ++i;
-    refuse(args.op, "'pos'[", i / dims(), ", ", i % dims(), "] is ", load_one(pos + i), ", coordinates must be finite");
-  }
-
   void read_corner(const char* name, const void* given, S* corner) const {
     for (int64_t d = 0; given && d < dims(); ++d) {
       corner[d] = load_one(static_cast<const T*>(given) + d);
-      if (!std::isfinite(corner[d])) refuse(args.op, "'", name, "'[", d, "] is ", corner[d], ", it must be finite");
+      if (!std::isfinite(corner[d]))
+        refuse<std::invalid_argument>(args.op, "'", name, "'[", d, "] is ", corner[d], ", it must be finite");
     }
   }
 
@@ -117,14 +116,16 @@ struct Grid {
   void count_voxels() const {
     stride[0] = 1;
     for (int64_t d = 0; d < dims(); ++d) {
-      if (!(size[d] > 0)) refuse(args.op, "'size'[", d, "] is ", size[d], ", it must be above 0");
+      if (!(size[d] > 0))
+        refuse<std::invalid_argument>(args.op, "'size'[", d, "] is ", size[d], ", it must be above 0");
       if (args.num_points == 0) continue;
       if (!(end[d] >= start[d]))
-        refuse(args.op, "'end'[", d, "] is ", end[d], ", it must not be below 'start'[", d, "], ", start[d]);
+        refuse<std::invalid_argument>(args.op, "'end'[", d, "] is ", end[d], ", it must not be below 'start'[", d,
+                                      "], ", start[d]);
       const double voxels = static_cast<double>((end[d] - start[d]) / size[d]);
       if (voxels >= 0x1p53 || static_cast<double>(stride[d]) * (voxels + 1) >= kMostNumbers)
-        refuse(args.op, "voxels of size ", size[d], " between ", start[d], " and ", end[d], " in dimension ", d,
-               " are too many to be numbered");
+        refuse<std::invalid_argument>(args.op, "voxels of size ", size[d], " between ", start[d], " and ", end[d],
+                                      " in dimension ", d, " are too many to be numbered");
       stride[d + 1] = stride[d] * (static_cast<int64_t>((end[d] - start[d]) / size[d]) + 1);
     }
   }
@@ -140,8 +141,9 @@ struct Grid {
       least += std::trunc(static_cast<double>(first)) * static_cast<double>(stride[d]);
       most += std::trunc(static_cast<double>(last)) * static_cast<double>(stride[d]);
       if (!(least > -kMostNumbers && most < kMostNumbers))
-        refuse(args.op, "'pos' reaches from ", low[d], " to ", high[d], " in dimension ", d, ", where voxels of size ",
-               size[d], " that begin at ", start[d], " are too far away to be numbered");
+        refuse<std::invalid_argument>(args.op, "'pos' reaches from ", low[d], " to ", high[d], " in dimension ", d,
+                                      ", where voxels of size ", size[d], " that begin at ", start[d],
+                                      " are too far away to be numbered");
       largest += static_cast<int64_t>(last) * stride[d];
     }
     return largest;
@@ -157,9 +159,9 @@ struct Grid {
   void number(int64_t most_graphs) const {
     const I* batch = static_cast<const I*>(args.batch);
     std::atomic<bool> is_outside{false};
-    parallel(tasks, [&](int64_t task) {
+    for_pieces(args.num_points, tasks, parallel, [&](int64_t, int64_t first, int64_t last) {
       bool outside = false;
-      for (int64_t p = begin(task); p < begin(task + 1); ++p) {
+      for (int64_t p = first; p < last; ++p) {
         int64_t voxel = 0;
         for (int64_t d = 0; d < dims(); ++d)
           voxel += static_cast<int64_t>((load_one(pos + p * dims() + d) - start[d]) / size[d]) * stride[d];
@@ -180,8 +182,9 @@ struct Grid {
     constexpr int64_t kMostGraphs = std::numeric_limits<int32_t>::max();
     if (!all_below(batch, 0, args.num_points, kMostGraphs))
       throw_bad_index(args.op, "batch", batch, args.num_points, kMostGraphs);
-    refuse(args.op, "'batch' holds the graph number ", *std::max_element(batch, batch + args.num_points), ", and ",
-           stride[dims()], " voxels for each graph are too many to be numbered");
+    refuse<std::invalid_argument>(args.op, "'batch' holds the graph number ",
+                                  *std::max_element(batch, batch + args.num_points), ", and ", stride[dims()],
+                                  " voxels for each graph are too many to be numbered");
   }
 };
 
@@ -198,8 +201,9 @@ void run(const GridCluster& args, void* workspace, const Parallel& parallel) {
 
 }  // namespace
 
-size_t grid_cluster_workspace(const GridCluster& args) {
-  return sizeof(int64_t) * (args.dims + 1) + sizeof(double) * args.dims * (5 + 2 * tasks_of(args));
+size_t grid_cluster_workspace(const GridCluster& args, int64_t threads) {
+  return args.value == DType::kFloat64 ? Memory<double>(args, threads, nullptr).bytes
+                                       : Memory<float>(args, threads, nullptr).bytes;
 }
 
 void grid_cluster(const GridCluster& args, void* workspace, const Parallel& parallel) {

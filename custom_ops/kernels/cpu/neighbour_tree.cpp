@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "balance.h"
 #include "simd.h"
 
 namespace geocompile::cpu {
@@ -12,7 +13,7 @@ namespace {
 
 using namespace GEOCOMPILE_ISA;
 
-constexpr int64_t kSmallestTask = 4096;  // items; below it, starting a thread costs more than it brings
+constexpr int64_t kSmallestTask = 4096;  // items
 
 template <class T, int kDims>
 struct Item {
@@ -35,11 +36,8 @@ void with_items(const Neighbours& args, const Body& body) {
   });
 }
 
-// Calls body(begin, end) for pieces of [0, count) that are worth a thread.
-template <class Body>
-void in_pieces(int64_t count, const Parallel& parallel, const Body& body) {
-  const int64_t tasks = std::max<int64_t>(1, std::min(count / kSmallestTask, 4 * parallel.threads()));
-  parallel(tasks, [&](int64_t task) { body(count * task / tasks, count * (task + 1) / tasks); });
+int64_t tasks_of(int64_t items, const Parallel& parallel) {
+  return task_count(items, parallel.threads(), kSmallestTask);
 }
 
 // Where a part is cut: near its middle, at a multiple of the largest power of 16 that is smaller than it. All but the
@@ -170,7 +168,7 @@ void copy_items(const Neighbours& args, const void* points, int64_t begin, int64
   with_items(args, [&](auto value, auto item) {
     const auto* from = static_cast<const typename decltype(value)::type*>(points);
     auto* out = static_cast<typename decltype(item)::type*>(items) + to - begin;
-    in_pieces(end - begin, parallel, [&](int64_t first, int64_t last) {
+    for_pieces(end - begin, tasks_of(end - begin, parallel), parallel, [&](int64_t, int64_t first, int64_t last) {
       for (int64_t i = begin + first; i < begin + last; ++i) {
         out[i] = {};
         for (int64_t d = 0; d < args.dims; ++d) out[i].at[d] = load_one(from + i * args.dims + d);
@@ -212,7 +210,7 @@ void pack_tree(const Neighbours& args, const Cloud& cloud, const Tree& tree, con
     const Packed<T, kDims> packed(to, tree);
     const I* all = static_cast<const I*>(items) + tree.first_item;
     int64_t groups = groups_of(cloud.num_points);
-    in_pieces(groups, parallel, [&](int64_t first, int64_t last) {
+    for_pieces(groups, tasks_of(groups, parallel), parallel, [&](int64_t, int64_t first, int64_t last) {
       for (int64_t g = first; g < last; ++g)
         packed.pack_group(all + g * kGroup, std::min(kGroup, cloud.num_points - g * kGroup), g);
     });
@@ -229,7 +227,7 @@ void list_items(const Neighbours& args, const void* items, int64_t begin, int64_
                 const Parallel& parallel) {
   with_items(args, [&](auto, auto item) {
     const auto* from = static_cast<const typename decltype(item)::type*>(items) + begin;
-    in_pieces(end - begin, parallel, [&](int64_t first, int64_t last) {
+    for_pieces(end - begin, tasks_of(end - begin, parallel), parallel, [&](int64_t, int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) order[i] = from[i].index;
     });
   });

@@ -3,16 +3,22 @@
 #include "../neighbours.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
+#include <string>
 
+#include "../errors.h"
+#include "../memory.h"
+#include "balance.h"
+#include "coordinates.h"
 #include "nearest_keys.h"
 #include "neighbour_tree.h"
 #include "rows.h"
+#include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
@@ -21,7 +27,7 @@ using namespace GEOCOMPILE_ISA;
 
 constexpr int64_t kFewQueries = 192;         // for which a tree is not worth its construction
 constexpr int64_t kMostStored = 64;          // neighbours within a radius that are kept until their number is known
-constexpr int64_t kSmallestPiece = 1 << 15;  // values; below it, starting a thread costs more than it brings
+constexpr int64_t kSmallestPiece = 1 << 15;  // values
 constexpr int64_t kNearQueries = 256;        // queries of another cloud that are put together
 
 // Below so many points all are compared (measured on uniform points with AVX-512, k = 16). Beyond 12 dimensions uniform
@@ -29,65 +35,24 @@ constexpr int64_t kNearQueries = 256;        // queries of another cloud that ar
 // slower so at 12,000 and without bound beyond.
 int64_t smallest_tree(int64_t dims) { return dims <= 4 ? 192 : dims <= 6 ? 512 : dims <= 8 ? 1024 : 4096; }
 
-template <class Body>
-void in_pieces(int64_t count, int64_t values, const Parallel& parallel, const Body& body) {
-  const int64_t wanted = count * std::max<int64_t>(values, 1) / kSmallestPiece;
-  const int64_t tasks = std::max<int64_t>(1, std::min({wanted, 4 * parallel.threads(), count}));
-  parallel(tasks, [&](int64_t task) { body(count * task / tasks, count * (task + 1) / tasks); });
+// Tasks for so many points with `values` of each.
+int64_t tasks_of(int64_t points, int64_t values, const Parallel& parallel) {
+  return task_count(points * std::max<int64_t>(values, 1), parallel.threads(), kSmallestPiece);
 }
 
 // --- values ----------------------------------------------------------------------------------------------------------
 
-// Whether all are finite: what is not makes a difference to itself that is no number.
-template <class S>
-bool all_finite(const S* values, int64_t begin, int64_t end) {
-  Sum<S> differences = 0;
-  for (int64_t i = begin; i < end; ++i) differences += load_one(values + i) - load_one(values + i);
-  return differences == 0;
-}
-
-template <class S>
-[[noreturn]] void throw_not_finite(const Neighbours& args, const char* name, const S* values, int64_t count) {
-  int64_t at = 0;
-  while (at < count && std::isfinite(load_one(values + at))) ++at;
-  std::ostringstream message;
-  message << "geocompile." << args.op << ": coordinates must be finite, '" << name << "'";
-  if (at == count) {
-    message << " changed while it was read";
-  } else {
-    message << "[" << at / args.dims << ", " << at % args.dims << "] is " << load_one(values + at);
-  }
-  throw std::invalid_argument(message.str());
-}
-
-void check_finite(const Neighbours& args, const char* name, const void* values, int64_t points,
-                  const Parallel& parallel) {
+void check_coordinates(const Neighbours& args, const char* name, const void* values, int64_t points,
+                       const Parallel& parallel) {
   with_value_type(args.value, [&](auto value) {
     const auto* all = static_cast<const typename decltype(value)::type*>(values);
-    std::atomic<bool> bad{false};
-    in_pieces(points * args.dims, 1, parallel, [&](int64_t begin, int64_t end) {
-      if (!all_finite(all, begin, end)) bad = true;
-    });
-    if (bad) throw_not_finite(args, name, all, points * args.dims);
+    check_finite(args.op, name, all, points, args.dims, parallel);
   });
 }
 
-void check_batch(const Neighbours& args, const char* points, const void* values, int64_t count) {
-  const Indices batch(args.batch, values);
-  if (count > 0 && batch[0] < 0) {
-    std::ostringstream message;
-    message << "geocompile." << args.op << ": 'batch_" << points << "'[0] is " << batch[0]
-            << ", it must not be negative";
-    throw std::out_of_range(message.str());
-  }
-  for (int64_t i = 1; i < count; ++i) {
-    if (batch[i] >= batch[i - 1]) continue;
-    std::ostringstream message;
-    message << "geocompile." << args.op << ": 'batch_" << points
-            << "' must be sorted in ascending order, it falls from " << batch[i - 1] << " to " << batch[i] << " at ["
-            << i << "]; sort the points by graph first";
-    throw std::invalid_argument(message.str());
-  }
+void check_graphs(const Neighbours& args, const char* points, const void* batch, int64_t count) {
+  const std::string name = std::string("batch_") + points;
+  check_batch(args.op, name.c_str(), args.batch, batch, count, std::numeric_limits<int64_t>::max());
 }
 
 // One array is the other, and not only where it begins.
@@ -100,21 +65,20 @@ void check_same_batches(const Neighbours& args) {
   const Indices of_points(args.batch, args.batch_of_points), of_queries(args.batch, args.batch_of_queries);
   for (int64_t i = 0; i < args.num_points; ++i) {
     if (of_points[i] == of_queries[i]) continue;
-    std::ostringstream message;
-    message << "geocompile." << args.op << ": 'skip_self' needs the same 'batch_" << args.points_name << "' and 'batch_"
-            << args.queries_name << "', they differ at [" << i << "]: " << of_points[i] << " and " << of_queries[i];
-    throw std::invalid_argument(message.str());
+    refuse<std::invalid_argument>(args.op, "'skip_self' needs the same 'batch_", args.points_name, "' and 'batch_",
+                                  args.queries_name, "', they differ at [", i, "]: ", of_points[i], " and ",
+                                  of_queries[i]);
   }
 }
 
 void check_values(const Neighbours& args, const Parallel& parallel) {
-  check_finite(args, args.points_name, args.points, args.num_points, parallel);
+  check_coordinates(args, args.points_name, args.points, args.num_points, parallel);
   if (!are_same(args, args.points, args.queries))
-    check_finite(args, args.queries_name, args.queries, args.num_queries, parallel);
+    check_coordinates(args, args.queries_name, args.queries, args.num_queries, parallel);
   if (!args.batch_of_points) return;
-  check_batch(args, args.points_name, args.batch_of_points, args.num_points);
+  check_graphs(args, args.points_name, args.batch_of_points, args.num_points);
   if (are_same(args, args.batch_of_points, args.batch_of_queries)) return;
-  check_batch(args, args.queries_name, args.batch_of_queries, args.num_queries);
+  check_graphs(args, args.queries_name, args.batch_of_queries, args.num_queries);
   if (args.skip_self) check_same_batches(args);
 }
 
@@ -154,9 +118,10 @@ struct Memory {
   int32_t* stored;   // or null
   int64_t stride;
   char* scratch;
-  size_t bytes = 0;
+  size_t bytes;
 
-  Memory(const Neighbours& args, int64_t threads, void* workspace) : base_(reinterpret_cast<uintptr_t>(workspace)) {
+  Memory(const Neighbours& args, int64_t threads, void* workspace) {
+    Parts all(workspace);
     const int64_t points = args.num_points, queries = args.num_queries, value = size_of_sum(args.value);
     const bool may_be_trees = args.dims <= kMostTreeDims && !args.cosine && points >= smallest_tree(args.dims);
     const int64_t dims = may_be_trees ? tree_dims(args.dims) : 0;
@@ -165,39 +130,28 @@ struct Memory {
     tasks = std::max<int64_t>(1, std::min(4 * threads, (queries + kTile - 1) / kTile));
     scratch_bytes = aligned(search_scratch(args));
     num_parts = part_room(num_trees, threads);
-    plan = take<Plan>(1);
-    clouds = take<Cloud>(num_clouds);
-    trees = take<Tree>(num_trees);
+    plan = all.take<Plan>(1);
+    clouds = all.take<Cloud>(num_clouds);
+    trees = all.take<Tree>(num_trees);
     const int64_t tree_points = num_trees ? points + kGroup * num_trees : 0;
     const int64_t boxes = num_trees ? points / 240 + kMostLevels * num_trees : 0;
-    parts = take<Part>(num_trees ? num_parts : 0);
-    order = take<int32_t>(num_trees ? queries : 0);
-    items = take<char>(num_trees ? item_bytes(args) * std::max(tree_points, queries) : 0);
-    arrays.groups = take<char>(value * dims * tree_points);
-    arrays.places = take<int32_t>(tree_points);
-    arrays.boxes = take<char>(value * 2 * dims * kGroup * boxes);
-    arrays.lowest = take<int32_t>(kGroup * boxes);
-    packed = take<char>(value * args.dims * kGroup * groups_of(points));
-    norms = take<char>(args.cosine ? value * kGroup * groups_of(points) : 0);
-    offsets = take<int64_t>(args.within ? queries + 1 : 0);
+    parts = all.take<Part>(num_trees ? num_parts : 0);
+    order = all.take<int32_t>(num_trees ? queries : 0);
+    items = all.take<char>(num_trees ? item_bytes(args) * std::max(tree_points, queries) : 0);
+    arrays.groups = all.take<char>(value * dims * tree_points);
+    arrays.places = all.take<int32_t>(tree_points);
+    arrays.boxes = all.take<char>(value * 2 * dims * kGroup * boxes);
+    arrays.lowest = all.take<int32_t>(kGroup * boxes);
+    packed = all.take<char>(value * args.dims * kGroup * groups_of(points));
+    norms = all.take<char>(args.cosine ? value * kGroup * groups_of(points) : 0);
+    offsets = all.take<int64_t>(args.within ? queries + 1 : 0);
     stride = std::min(args.most, points);
     const bool stores = args.within && args.most <= kMostStored;
-    stored = take<int32_t>(stores ? queries * stride : 0);
+    stored = all.take<int32_t>(stores ? queries * stride : 0);
     if (!stores) stored = nullptr;
-    scratch = take<char>(scratch_bytes * tasks);
+    scratch = all.take<char>(scratch_bytes * tasks);
+    bytes = all.bytes();
   }
-
- private:
-  static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-  template <class T>
-  T* take(size_t count) {
-    T* part = reinterpret_cast<T*>(base_ + bytes);
-    bytes += aligned(count * sizeof(T));
-    return part;
-  }
-
-  uintptr_t base_;
 };
 
 // --- clouds ----------------------------------------------------------------------------------------------------------
@@ -271,11 +225,10 @@ class Clouds {
   }
 
   [[noreturn]] void throw_none(const Cloud& cloud) const {
-    std::ostringstream message;
-    message << "geocompile." << args_.op << ": ";
-    if (of_queries_) message << "graph " << of_queries_[cloud.first_query] << " has ";
-    message << "points in '" << args_.queries_name << "' and none in '" << args_.points_name << "'";
-    throw std::invalid_argument(message.str());
+    std::ostringstream graph;
+    if (of_queries_) graph << "graph " << of_queries_[cloud.first_query] << " has ";
+    refuse<std::invalid_argument>(args_.op, graph.str(), "points in '", args_.queries_name, "' and none in '",
+                                  args_.points_name, "'");
   }
 
   const Neighbours& args_;
@@ -313,7 +266,8 @@ void pack_clouds(const Neighbours& args, const Memory& memory, const Parallel& p
     if (args.cosine) std::memset(static_cast<char*>(memory.norms) + last * kGroup * value, 0, kGroup * value);
   }
   with_value_type(args.value, [&](auto type) {
-    in_pieces(args.num_points, args.dims, parallel, [&](int64_t begin, int64_t end) {
+    const int64_t tasks = tasks_of(args.num_points, args.dims, parallel);
+    for_pieces(args.num_points, tasks, parallel, [&](int64_t, int64_t begin, int64_t end) {
       pack_points<typename decltype(type)::type>(args, memory, begin, end);
     });
   });
@@ -365,15 +319,15 @@ void search(const Neighbours& args, const Memory& memory, const Sink& sink, cons
                       memory.packed,
                       memory.norms,
                       sink};
-  parallel(memory.tasks, [&](int64_t task) {
-    const int64_t begin = args.num_queries * task / memory.tasks, end = args.num_queries * (task + 1) / memory.tasks;
+  for_pieces(args.num_queries, memory.tasks, parallel, [&](int64_t task, int64_t begin, int64_t end) {
     search_neighbours(all, begin, end, memory.scratch + task * memory.scratch_bytes);
   });
 }
 
 void copy_stored(const Neighbours& args, const Memory& memory, int64_t* queries, int64_t* points,
                  const Parallel& parallel) {
-  in_pieces(args.num_queries, kGroup, parallel, [&](int64_t begin, int64_t end) {
+  const int64_t tasks = tasks_of(args.num_queries, kGroup, parallel);
+  for_pieces(args.num_queries, tasks, parallel, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t q = begin; q < end; ++q) {
       const int64_t first = memory.offsets[q], count = memory.offsets[q + 1] - first;
       for (int64_t i = 0; i < count; ++i) {
@@ -382,6 +336,12 @@ void copy_stored(const Neighbours& args, const Memory& memory, int64_t* queries,
       }
     }
   });
+}
+
+// The number of pairs, whose indices must have room.
+int64_t counted(const Neighbours& args, int64_t pairs) {
+  check_fits(args.op, 2.0 * sizeof(int64_t) * pairs, "a result of ", pairs, " pairs");
+  return pairs;
 }
 
 }  // namespace
@@ -409,11 +369,11 @@ int64_t count_neighbours(const Neighbours& args, void* workspace, const Parallel
     build_trees(args, memory, parallel);
     order_queries(args, memory, parallel);
   }
-  if (!args.within) return memory.plan->pairs;
+  if (!args.within) return counted(args, memory.plan->pairs);
   search(args, memory, Sink{memory.stored, memory.stride, memory.offsets + 1, nullptr, nullptr, nullptr}, parallel);
   memory.offsets[0] = 0;
   for (int64_t q = 0; q < args.num_queries; ++q) memory.offsets[q + 1] += memory.offsets[q];
-  return memory.offsets[args.num_queries];
+  return counted(args, memory.offsets[args.num_queries]);
 }
 
 void write_neighbours(const Neighbours& args, void* workspace, int64_t* queries, int64_t* points,

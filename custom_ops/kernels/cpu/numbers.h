@@ -1,9 +1,10 @@
-// The element types of kernels as C++ types, the type each is summed in, and the switch from a DType to them.
+// The element types of kernels as C++ types, and the switch from a DType to them.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
+#include "../numbers.h"
 #include "../tensor_info.h"
 #include "isa.h"
 
@@ -16,25 +17,6 @@ struct Half {  // IEEE binary16
 
 struct BFloat16 {
   uint16_t bits;
-};
-
-template <class T>
-struct SumType {
-  using type = float;
-};
-
-template <>
-struct SumType<double> {
-  using type = double;
-};
-
-// What values of type T are computed and summed in.
-template <class T>
-using Sum = typename SumType<T>::type;
-
-template <class T>
-struct Type {
-  using type = T;
 };
 
 // Calls body(Type<T>{}) with the C++ type of a value dtype.

@@ -47,8 +47,9 @@ static inline void for_blocks_of_rows_in(const char* op, const char* col_name, c
                                          const Parallel& parallel, const Body& body) {
   const I* rowptr = static_cast<const I*>(graph.rowptr);
   const I* col = static_cast<const I*>(graph.col);
-  check_rowptr(op, rowptr, graph.num_rows, graph.num_edges);
-  if (!col && graph.num_edges > graph.num_sources) throw_bad_rowptr(op, rowptr, graph.num_rows, graph.num_sources);
+  check_ptr(op, kRowptr, rowptr, graph.num_rows, graph.num_edges);
+  if (!col && graph.num_edges > graph.num_sources)
+    throw_bad_ptr(op, kRowptr, rowptr, graph.num_rows, graph.num_sources);
   const int64_t tasks = task_count((graph.num_edges + graph.num_rows) * cost, parallel.threads());
   std::atomic<bool> bad{false};
   parallel(tasks, [&](int64_t task) {

@@ -4,7 +4,6 @@
 #include "../scatter.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <type_traits>
 
@@ -12,6 +11,7 @@
 #include "../gather_segment_reduce.h"
 #include "simd.h"
 #include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
@@ -30,16 +30,15 @@ bool is_sorted(const Scatter& args) {
 
 // --- sorted ----------------------------------------------------------------------------------------------------------
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // The workspace of the sorted way, cut into its parts.
 struct Sorted {
   CsrFromCoo sort;
   GatherSegmentReduce reduce;  // of one outer slice
   bool slices_in_parallel;
-  size_t rowptr, perm, sorting, reducing;  // bytes
+  char* scratch;
+  size_t reducing, bytes;  // of a slice, of all
 
-  Sorted(const Scatter& args, int64_t threads)
+  Sorted(const Scatter& args, int64_t threads, void* workspace)
       : sort{args.op,    "index", args.index_dtype, args.num_elements, args.num_rows,
              args.index, nullptr, nullptr,          nullptr,           nullptr},
         reduce{args.op,
@@ -54,26 +53,21 @@ struct Sorted {
                nullptr,
                nullptr},
         slices_in_parallel(args.outer > 1 && args.num_elements * args.inner < kSmallSlice),
-        rowptr(aligned((args.num_rows + 1) * size_of(args.index_dtype))),
-        perm(aligned(args.num_elements * size_of(args.index_dtype))),
-        sorting(csr_from_coo_workspace(sort, threads)),
-        reducing(aligned(gather_segment_reduce_workspace(reduce))) {}
-
-  size_t bytes(int64_t outer) const {
-    return rowptr + perm + std::max(sorting, reducing * (slices_in_parallel ? outer : 1));
+        reducing(aligned(gather_segment_reduce_workspace(reduce))) {
+    Parts parts(workspace);
+    const size_t index = size_of(args.index_dtype), reducing_all = reducing * (slices_in_parallel ? args.outer : 1);
+    sort.rowptr = parts.take<char>((args.num_rows + 1) * index);
+    sort.perm = parts.take<char>(args.num_elements * index);
+    scratch = parts.take<char>(std::max(csr_from_coo_workspace(sort, threads), reducing_all));
+    bytes = parts.bytes();
+    reduce.graph.rowptr = sort.rowptr;
+    reduce.graph.col = sort.perm;
   }
 };
 
 void run_sorted(const Scatter& args, void* workspace, const Parallel& parallel) {
-  Sorted s(args, parallel.threads());
-  char* rowptr = static_cast<char*>(workspace);
-  char* perm = rowptr + s.rowptr;
-  char* scratch = perm + s.perm;
-  s.sort.rowptr = rowptr;
-  s.sort.perm = perm;
-  csr_from_coo(s.sort, scratch, parallel);
-  s.reduce.graph.rowptr = rowptr;
-  s.reduce.graph.col = perm;
+  const Sorted s(args, parallel.threads(), workspace);
+  csr_from_coo(s.sort, s.scratch, parallel);
   const size_t slice = args.inner * size_of(args.value);
   const auto reduce_slice = [&](int64_t o, char* own_scratch, const Parallel& threads) {
     GatherSegmentReduce one = s.reduce;
@@ -82,9 +76,9 @@ void run_sorted(const Scatter& args, void* workspace, const Parallel& parallel) 
     gather_segment_reduce(one, own_scratch, threads);
   };
   if (s.slices_in_parallel) {  // nothing is thrown in there: rowptr and perm are our own
-    parallel(args.outer, [&](int64_t o) { reduce_slice(o, scratch + o * s.reducing, Parallel::serial()); });
+    parallel(args.outer, [&](int64_t o) { reduce_slice(o, s.scratch + o * s.reducing, Parallel::serial()); });
   } else {
-    for (int64_t o = 0; o < args.outer; ++o) reduce_slice(o, scratch, parallel);
+    for (int64_t o = 0; o < args.outer; ++o) reduce_slice(o, s.scratch, parallel);
   }
 }
 
@@ -190,14 +184,8 @@ class Walk {
   static int64_t count_size(const Scatter& args) { return kFull ? out_size(args) : args.num_rows; }
 
   void check_index(const Parallel& parallel) const {
-    constexpr int64_t kBlock = 1 << 16;
     const int64_t size = kFull ? args_.outer * args_.num_elements * args_.inner : args_.num_elements;
-    std::atomic<bool> bad{false};
-    parallel((size + kBlock - 1) / kBlock, [&](int64_t block) {
-      const int64_t end = std::min((block + 1) * kBlock, size);
-      if (!all_below(index_, block * kBlock, end, args_.num_rows)) bad = true;
-    });
-    if (bad) throw_bad_index(args_.op, "index", index_, size, args_.num_rows);
+    check_indices(args_.op, "index", index_, size, args_.num_rows, parallel);
   }
 
   void count_rows() {
@@ -300,7 +288,7 @@ void with_walk(const Scatter& args, const Body& body) {
 }  // namespace
 
 size_t scatter_workspace(const Scatter& args, int64_t threads) {
-  if (is_sorted(args)) return Sorted(args, threads).bytes(args.outer);
+  if (is_sorted(args)) return Sorted(args, threads, nullptr).bytes;
   size_t bytes = 0;
   with_walk(args, [&](auto walk) { bytes = decltype(walk)::type::workspace(args); });
   return bytes;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <stdexcept>
 
+#include "../errors.h"
 #include "balance.h"
 #include "simd.h"
 
@@ -92,18 +92,12 @@ struct Edge {
 
 void check_kernel_size(const char* op, const SplineBasis& args) {
   double kernels = 1;
-  std::ostringstream message;
-  message << "geocompile." << op << ": ";
   for (int64_t d = 0; d < args.dims; ++d) {
-    kernels *= static_cast<double>(args.kernel_size[d]);
-    if (args.kernel_size[d] < 1) {
-      message << "'kernel_size'[" << d << "] must be at least 1, got " << args.kernel_size[d];
-    } else if (kernels >= kMostKernels) {
-      message << "'kernel_size' asks for " << kernels << " kernels, which cannot fit into memory";
-    } else {
-      continue;
-    }
-    throw std::invalid_argument(message.str());
+    const int64_t size = args.kernel_size[d];
+    if (size < 1) refuse<std::invalid_argument>(op, "'kernel_size'[", d, "] must be at least 1, got ", size);
+    kernels *= static_cast<double>(size);
+    if (kernels >= kMostKernels)
+      refuse<std::invalid_argument>(op, "'kernel_size' asks for ", kernels, " kernels, which cannot fit into memory");
   }
 }
 
@@ -127,10 +121,9 @@ void with_types(const SplineBasis& args, const Body& body) {
 template <class T, int kDegree, class Body>
 void for_edges(const SplineBasis& args, void* workspace, const Parallel& parallel, const Body& body) {
   const int64_t tasks = tasks_of(args, parallel.threads());
-  parallel(tasks, [&](int64_t task) {
+  for_pieces(args.num_edges, tasks, parallel, [&](int64_t task, int64_t begin, int64_t end) {
     Sum<T>* products = static_cast<Sum<T>*>(workspace) + task * args.terms;
-    const int64_t end = args.num_edges * (task + 1) / tasks;
-    for (int64_t e = args.num_edges * task / tasks; e < end; ++e) body(Edge<T, kDegree>(args, e), e, products);
+    for (int64_t e = begin; e < end; ++e) body(Edge<T, kDegree>(args, e), e, products);
   });
 }
 

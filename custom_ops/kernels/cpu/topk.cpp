@@ -6,8 +6,9 @@
 
 #include "../selection.h"
 #include "balance.h"
-#include "graph_ptr.h"
 #include "simd.h"
+#include "validate.h"
+#include "workspace.h"
 
 namespace geocompile::cpu {
 namespace {
@@ -82,7 +83,7 @@ int64_t kept_of(int64_t num_nodes, double ratio) {
 template <class I>
 int64_t size_of_perm(const TopK& args) {
   const I* ptr = static_cast<const I*>(args.ptr);
-  check_ptr("topk", ptr, args.num_graphs, args.num_nodes);
+  check_ptr("topk", kGraphPtr, ptr, args.num_graphs, args.num_nodes);
   int64_t size = 0;
   for (int64_t g = 0; g < args.num_graphs; ++g) size += kept_of(ptr[g + 1] - ptr[g], args.ratio);
   return size;
@@ -93,14 +94,29 @@ bool is_narrow(const TopK& args) {
   return args.value != DType::kFloat64 && args.num_nodes <= std::numeric_limits<uint32_t>::max();
 }
 
+// The workspace: the first place in perm of each graph, and the entries of all nodes, twice.
+template <class Key>
+struct Memory {
+  int64_t* starts;
+  Entry<Key>*entries, *others;
+  size_t bytes;
+
+  Memory(const TopK& args, void* workspace) {
+    Parts parts(workspace);
+    starts = parts.take<int64_t>(args.num_graphs + 1);
+    entries = parts.take<Entry<Key>>(args.num_nodes);
+    others = parts.take<Entry<Key>>(args.num_nodes);
+    bytes = parts.bytes();
+  }
+};
+
 template <class I, class T, class Key>
 void run(const TopK& args, void* workspace, const Parallel& parallel) {
   using A = std::conditional_t<sizeof(Key) == 4, float, double>;
   const I* ptr = static_cast<const I*>(args.ptr);
   const T* score = static_cast<const T*>(args.score);
-  int64_t* starts = static_cast<int64_t*>(workspace);
-  auto* entries = reinterpret_cast<Entry<Key>*>(starts + args.num_graphs + 1);
-  auto* others = entries + args.num_nodes;
+  const Memory<Key> memory(args, workspace);
+  int64_t* starts = memory.starts;
   starts[0] = 0;
   for (int64_t g = 0; g < args.num_graphs; ++g) starts[g + 1] = starts[g] + kept_of(ptr[g + 1] - ptr[g], args.ratio);
   const int64_t tasks = task_count(8 * args.num_nodes + args.num_graphs, parallel.threads());
@@ -108,10 +124,10 @@ void run(const TopK& args, void* workspace, const Parallel& parallel) {
     const int64_t end = first_row(ptr, args.num_graphs, task + 1, tasks);
     for (int64_t g = first_row(ptr, args.num_graphs, task, tasks); g < end; ++g) {
       const int64_t first = ptr[g], count = ptr[g + 1] - first, wanted = starts[g + 1] - starts[g];
-      Entry<Key>* mine = entries + first;
+      Entry<Key>* mine = memory.entries + first;
       for (int64_t i = 0; i < count; ++i)
         mine[i] = {key_of<Key>(static_cast<A>(load_one(score + first + i))), static_cast<Key>(i)};
-      if (wanted > 0) sort_first(mine, others + first, count, wanted);
+      if (wanted > 0) sort_first(mine, memory.others + first, count, wanted);
       for (int64_t i = 0; i < wanted; ++i) args.perm[starts[g] + i] = first + static_cast<int64_t>(mine[i].node);
     }
   });
@@ -124,8 +140,7 @@ int64_t topk_size(const TopK& args) {
 }
 
 size_t topk_workspace(const TopK& args) {
-  const size_t entry = is_narrow(args) ? sizeof(Entry<uint32_t>) : sizeof(Entry<uint64_t>);
-  return (args.num_graphs + 1) * sizeof(int64_t) + 2 * args.num_nodes * entry;
+  return is_narrow(args) ? Memory<uint32_t>(args, nullptr).bytes : Memory<uint64_t>(args, nullptr).bytes;
 }
 
 void topk(const TopK& args, void* workspace, const Parallel& parallel) {

@@ -3,6 +3,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "../errors.h"
 #include "validate_table.h"
 
 namespace geocompile::cpu {
@@ -14,26 +15,40 @@ template <class I>
                             int64_t limit) {
   int64_t at = 0;
   while (at < count && values[at] >= 0 && static_cast<int64_t>(values[at]) < limit) ++at;
-  std::ostringstream message;
-  message << "geocompile." << op << ": '" << argument << "'";
-  if (at == count) {  // another thread wrote to it while the kernel ran
-    message << " changed while it was read";
-    throw std::out_of_range(message.str());
+  if (at == count)  // another thread wrote to it while the kernel ran
+    refuse<std::out_of_range>(op, "'", argument, "' changed while it was read");
+  std::ostringstream found;
+  found << "'" << argument << "'[" << at / columns;
+  if (columns > 1) found << ", " << at % columns;
+  found << "] is " << values[at];
+  if (values[at] < 0) refuse<std::out_of_range>(op, found.str(), ", it must not be negative");
+  if (limit == 0) refuse<std::out_of_range>(op, found.str(), ", but there is nothing to refer to (0 rows)");
+  refuse<std::out_of_range>(op, found.str(), ", the valid range is 0 to ", limit - 1);
+}
+
+template <class I>
+void check_graphs(const char* op, const char* argument, const I* batch, int64_t num_nodes, int64_t num_graphs) {
+  bool falls = false;
+  for (int64_t i = 1; i < num_nodes; ++i) falls |= batch[i] < batch[i - 1];
+  if (!falls) {
+    if (num_nodes > 0 && (batch[0] < 0 || static_cast<int64_t>(batch[num_nodes - 1]) >= num_graphs))
+      throw_bad(op, argument, batch, num_nodes, 1, num_graphs);
+    return;
   }
-  message << "[" << at / columns;
-  if (columns > 1) message << ", " << at % columns;
-  message << "] is " << values[at];
-  if (values[at] < 0) {
-    message << ", it must not be negative";
-  } else if (limit == 0) {
-    message << ", but there is nothing to refer to (0 rows)";
-  } else {
-    message << ", the valid range is 0 to " << limit - 1;
-  }
-  throw std::out_of_range(message.str());
+  int64_t i = 1;
+  while (i + 1 < num_nodes && batch[i] >= batch[i - 1]) ++i;
+  refuse<std::invalid_argument>(op, "'", argument, "' must be sorted, but '", argument, "'[", i, "] is ", batch[i],
+                                " after ", batch[i - 1],
+                                "; put the nodes of each graph next to each other, in the order of the graphs");
 }
 
 }  // namespace
+
+void check_batch(const char* op, const char* argument, DType dtype, const void* batch, int64_t num_nodes,
+                 int64_t num_graphs) {
+  dtype == DType::kInt32 ? check_graphs(op, argument, static_cast<const int32_t*>(batch), num_nodes, num_graphs)
+                         : check_graphs(op, argument, static_cast<const int64_t*>(batch), num_nodes, num_graphs);
+}
 
 template <class I>
 void throw_bad_index(const char* op, const char* argument, const I* values, int64_t count, int64_t limit) {
@@ -47,25 +62,24 @@ void throw_bad_index_in_table(const char* op, const char* argument, const I* val
 }
 
 template <class I>
-void throw_bad_rowptr(const char* op, const I* rowptr, int64_t num_rows, int64_t num_edges) {
-  std::ostringstream message;
-  message << "geocompile." << op << ": 'rowptr' must start at 0, never decrease, and end at the number of edges ("
-          << num_edges << ")";
-  int64_t row = 0;
-  while (row < num_rows && rowptr[row + 1] >= rowptr[row]) ++row;
-  if (row < num_rows) {
-    message << "; it falls from " << rowptr[row] << " to " << rowptr[row + 1] << " at row " << row;
+void throw_bad_ptr(const char* op, const PtrNames& names, const I* ptr, int64_t num_groups, int64_t num_items) {
+  std::ostringstream found;
+  int64_t group = 0;
+  while (group < num_groups && ptr[group + 1] >= ptr[group]) ++group;
+  if (group < num_groups) {
+    found << "falls from " << ptr[group] << " to " << ptr[group + 1] << " at " << names.group << " " << group;
   } else {
-    message << "; it starts at " << rowptr[0] << " and ends at " << rowptr[num_rows];
+    found << "starts at " << ptr[0] << " and ends at " << ptr[num_groups];
   }
-  throw std::out_of_range(message.str());
+  refuse<std::out_of_range>(op, "'", names.ptr, "' must start at 0, never decrease, and end at the number of ",
+                            names.items, " (", num_items, "); it ", found.str());
 }
 
 template void throw_bad_index(const char*, const char*, const int32_t*, int64_t, int64_t);
 template void throw_bad_index(const char*, const char*, const int64_t*, int64_t, int64_t);
 template void throw_bad_index_in_table(const char*, const char*, const int32_t*, int64_t, int64_t, int64_t);
 template void throw_bad_index_in_table(const char*, const char*, const int64_t*, int64_t, int64_t, int64_t);
-template void throw_bad_rowptr(const char*, const int32_t*, int64_t, int64_t);
-template void throw_bad_rowptr(const char*, const int64_t*, int64_t, int64_t);
+template void throw_bad_ptr(const char*, const PtrNames&, const int32_t*, int64_t, int64_t);
+template void throw_bad_ptr(const char*, const PtrNames&, const int64_t*, int64_t, int64_t);
 
 }  // namespace geocompile::cpu

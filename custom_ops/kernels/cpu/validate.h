@@ -1,17 +1,26 @@
-// Reads of rowptr and col, which a kernel must not trust, and the errors that name the first bad one.
+// Reads of indices and of where rows begin, which a kernel must not trust, and the errors that name the first bad one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "../csr_graph.h"
+#include "../parallel.h"
+#include "balance.h"
 
 namespace geocompile::cpu {
+
+// What ptr, or rowptr, is called and what it cuts: edges into the rows of a graph, nodes into graphs.
+struct PtrNames {
+  const char *ptr, *items, *group;
+};
 
 // Out of line, and compiled for the plain instruction set: also kernels built for newer ones call these.
 template <class I>
 [[noreturn]] void throw_bad_index(const char* op, const char* argument, const I* values, int64_t count, int64_t limit);
 template <class I>
-[[noreturn]] void throw_bad_rowptr(const char* op, const I* rowptr, int64_t num_rows, int64_t num_edges);
+[[noreturn]] void throw_bad_ptr(const char* op, const PtrNames& names, const I* ptr, int64_t num_groups,
+                                int64_t num_items);
 
 // Functions in headers are static: the linker must not hand one instruction set's copy to another's callers.
 template <class I>
@@ -22,12 +31,34 @@ static inline bool all_below(const I* values, int64_t begin, int64_t end, int64_
   return !bad;
 }
 
-// rowptr must start at 0, never decrease, and end at num_edges.
+// values must be in [0, limit).
 template <class I>
-static inline void check_rowptr(const char* op, const I* rowptr, int64_t num_rows, int64_t num_edges) {
-  bool bad = rowptr[0] != 0 || static_cast<int64_t>(rowptr[num_rows]) != num_edges;
-  for (int64_t i = 0; i < num_rows; ++i) bad |= rowptr[i + 1] < rowptr[i];
-  if (bad) throw_bad_rowptr(op, rowptr, num_rows, num_edges);
+static inline void check_indices(const char* op, const char* argument, const I* values, int64_t count, int64_t limit,
+                                 const Parallel& parallel) {
+  constexpr int64_t kSmallest = 1 << 16;
+  std::atomic<bool> bad{false};
+  for_pieces(count, task_count(count, parallel.threads(), kSmallest), parallel,
+             [&](int64_t, int64_t begin, int64_t end) {
+               if (!all_below(values, begin, end, limit)) bad = true;
+             });
+  if (bad) throw_bad_index(op, argument, values, count, limit);
 }
+
+// ptr must start at 0, never decrease, and end at num_items.
+template <class I>
+static inline void check_ptr(const char* op, const PtrNames& names, const I* ptr, int64_t num_groups,
+                             int64_t num_items) {
+  bool bad = ptr[0] != 0 || static_cast<int64_t>(ptr[num_groups]) != num_items;
+  for (int64_t i = 0; i < num_groups; ++i) bad |= ptr[i + 1] < ptr[i];
+  if (bad) throw_bad_ptr(op, names, ptr, num_groups, num_items);
+}
+
+// batch, the graph of each node, must never fall and be in [0, num_graphs).
+void check_batch(const char* op, const char* argument, DType dtype, const void* batch, int64_t num_nodes,
+                 int64_t num_graphs);
+
+constexpr PtrNames kRowptr{"rowptr", "edges", "row"};
+constexpr PtrNames kGraphPtr{"ptr", "nodes", "graph"};
+constexpr PtrNames kGroupPtr{"ptr", "rows", "group"};
 
 }  // namespace geocompile::cpu

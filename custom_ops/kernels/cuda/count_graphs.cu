@@ -1,7 +1,6 @@
 // The number of graphs of a batch vector: its largest value, and where a negative one stands.
-#include <string>
-
 #include "../csr_from_coo.h"
+#include "../graph_count.h"
 #include "launch.cuh"
 
 namespace geocompile::cuda {
@@ -50,13 +49,9 @@ int64_t count(const I* batch, int64_t num_nodes, void* workspace, Stream stream)
          static_cast<Found*>(workspace));
   const Found found = fetch<Found>(workspace, stream);
   if (found.first_negative < static_cast<unsigned long long>(num_nodes))
-    throw std::out_of_range("geocompile.batch_ptr: 'batch'[" + std::to_string(found.first_negative) + "] is " +
-                            std::to_string(fetch<I>(batch + found.first_negative, stream)) +
-                            ", it must not be negative");
-  if (found.largest >= std::numeric_limits<int32_t>::max())  // a mistake, and no number of graphs to make room for
-    throw std::out_of_range("geocompile.batch_ptr: 'batch' holds the graph number " + std::to_string(found.largest) +
-                            ", the largest possible is " + std::to_string(std::numeric_limits<int32_t>::max() - 1));
-  return found.largest + 1;
+    refuse<std::out_of_range>("batch_ptr", "'batch'[", found.first_negative, "] is ",
+                              fetch<I>(batch + found.first_negative, stream), ", it must not be negative");
+  return graph_count("batch_ptr", found.largest, num_nodes);
 }
 
 }  // namespace

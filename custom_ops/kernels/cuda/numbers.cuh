@@ -1,4 +1,4 @@
-// The element types of kernels, the type each is summed in, and reads and writes of several at once.
+// The element types of kernels, and reads and writes of several at once.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -7,23 +7,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../numbers.h"
 #include "../tensor_info.h"
 
 namespace geocompile::cuda {
-
-template <class T>
-struct SumType {
-  using type = float;
-};
-
-template <>
-struct SumType<double> {
-  using type = double;
-};
-
-// What values of type T are computed and summed in.
-template <class T>
-using Sum = typename SumType<T>::type;
 
 __device__ inline float widen(float value) { return value; }
 __device__ inline double widen(double value) { return value; }
@@ -64,11 +51,6 @@ __device__ inline void store(T* to, const Pack<T, kWidth>& pack) {
     *reinterpret_cast<Pack<T, kWidth>*>(to) = pack;
   }
 }
-
-template <class T>
-struct Type {
-  using type = T;
-};
 
 // Calls body(Type<T>{}) with the C++ type of a value dtype.
 template <class Body>

@@ -59,18 +59,20 @@ void voxels() {
   geocompile::GridCluster args{
       "grid_cluster", dtype_of<T>, points,     dims,    pos.data, size.data, draw(2) ? corner.data : nullptr,
       nullptr,        dtype_of<I>, batch.data, out.data};
-  Buffer<char> workspace(cpu::grid_cluster_workspace(args));
-  cpu::grid_cluster(args, workspace.data, threads(1 + draw(3)));
+  const Parallel parallel = threads(1 + draw(3));
+  Buffer<char> workspace(cpu::grid_cluster_workspace(args, parallel.threads()));
+  cpu::grid_cluster(args, workspace.data, parallel);
   for (int64_t p = 0; p < points; ++p) require(out[p] >= 0, "a voxel has a number");
   if (points == 0) return;
   batch[draw(points)] = static_cast<I>(draw(2) ? -1 : std::numeric_limits<int32_t>::max());
-  must_refuse([&] { cpu::grid_cluster(args, workspace.data, threads(2)); }, "a graph number outside");
+  must_refuse([&] { cpu::grid_cluster(args, workspace.data, parallel); }, "a graph number outside");
 }
 
+// Of the nodes only every `step`-th has edges.
 template <class I>
-void unique_edges(int64_t edges, int64_t nodes) {
+void unique_edges(int64_t edges, int64_t nodes, int64_t step = 1) {
   Buffer<I> edge_index(2 * edges);
-  for (int64_t i = 0; i < edge_index.count; ++i) edge_index[i] = static_cast<I>(draw(nodes));
+  for (int64_t i = 0; i < edge_index.count; ++i) edge_index[i] = static_cast<I>(draw(nodes / step) * step);
   const geocompile::Coalesce args{"coalesce", dtype_of<I>, edges, nodes, edge_index.data};
   const Parallel parallel = threads(1 + draw(3));
   Buffer<char> workspace(cpu::coalesce_workspace(args, parallel.threads()));
@@ -141,6 +143,8 @@ const Family family(
       unique_edges<int64_t>(draw(300), 1 + draw(20));
       unique_edges<int32_t>(draw(300), 1 + draw(20));
       unique_edges<int32_t>(0, draw(2));
+      unique_edges<int32_t>(draw(300), 2'000'000'000, 150'000'000);
+      unique_edges<int64_t>(draw(300), 2'000'000'000, 150'000'000);
       numbering<int64_t>(draw(200), draw(2));
       numbering<int32_t>(draw(200), draw(2));
       renumbering<int64_t>(draw(300), 1 + draw(20));

@@ -89,6 +89,10 @@ def _coalesce() -> Iterator[Case]:
     g = heavy_graph()
     heavy = {"edge_index": np.stack([g.target, g.source]), "like": np.zeros(g.num_nodes)}
     yield Case("coalesce", g.name, heavy)
+    few = np.random.default_rng(5).integers(0, 7, (2, 40)) * 300_000_000
+    for index in (np.int64, np.int32):
+        arguments = {"edge_index": few.astype(index), "like": np.zeros((2_000_000_000, 0))}
+        yield Case("coalesce", f"few-edges-of-many-nodes-{index.__name__}", arguments)
 
 
 def _consecutive() -> Iterator[Case]:

@@ -62,4 +62,6 @@ def refused() -> Iterator[Case]:
     yield batch_case("negative-graph", [0, -1, 2], outside, "'batch'[1] is -1, it must not be negative")
     absurd = "'batch' holds the graph number 1099511627776"
     yield batch_case("absurd-graph", [0, 2**40], outside, absurd)
+    many = "'batch' holds the graph number 2000000000, the largest possible for 2 nodes is 67108863"
+    yield batch_case("many-graphs", [2_000_000_000, 0], outside, many)
     yield batch_case("float-batch", [0.0, 1.0], wrong, "'batch' must be int64 or int32")

@@ -79,9 +79,13 @@ def refused() -> Iterator[Case]:
         yield case(f"ratio-{ratio}", wrong, "'ratio' must be above 0 and at most 1", ratio=ratio)
     yield case("short-batch", wrong, "'batch' must have shape [60] (one per point)", batch=batch[:-1])
     yield case("float-batch", wrong, "'batch' must be int64 or int32", batch=batch.astype(np.float32))
-    yield case("unsorted-batch", wrong, "'batch'[34] is 2 after 3", batch=unsorted)
+    yield case(
+        "unsorted-batch", wrong, "'batch' must be sorted, but 'batch'[34] is 2 after 3", batch=unsorted
+    )
     yield case("negative-graph", outside, "'batch'[0] is -3, it must not be negative", batch=negative)
-    yield case("absurd-graph", outside, "'batch'[59] is 1099511627776", batch=absurd)
+    yield case("absurd-graph", outside, "'batch' holds the graph number 1099511627776", batch=absurd)
+    many = np.where(batch == batch.max(), 2_000_000_000, batch)
+    yield case("many-graphs", outside, "'batch' holds the graph number 2000000000", batch=many)
     yield case("narrow-start", wrong, "'start' must be int64, got int32", start=np.zeros(3, np.int32))
     yield case(
         "short-start",

@@ -73,7 +73,7 @@ def refused() -> Iterator[Case]:
         "weight": values((3, 4, 5), np.float32),
     }
     wrong, outside = ValueError, IndexError
-    must = "'ptr' must start at 0, never decrease, and end at the number of "
+    must = "'ptr' must start at 0, never decrease, and end at the number of rows (9); it "
     for name, ptr in {
         "falling": [0, 5, 3, 9],
         "late": [1, 3, 3, 9],

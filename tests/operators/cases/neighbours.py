@@ -187,9 +187,9 @@ def _refused_by_all(make: Any, x: np.ndarray, y: np.ndarray) -> Iterator[Case]:
         x_, y_ = changes.pop("x", x), changes.pop("y", y)
         return _with_error(make(name, x_, y_, **changes), error, message)
 
-    yield case("nan", ValueError, "coordinates must be finite, 'x'[7, 2] is nan", x=nan)
-    yield case("infinity", ValueError, "coordinates must be finite, 'y'[11, 0] is -inf", y=infinite)
-    unsorted = "'batch_y' must be sorted in ascending order, it falls from 4 to 2 at [9]"
+    yield case("nan", ValueError, "'x'[7, 2] is nan, coordinates must be finite", x=nan)
+    yield case("infinity", ValueError, "'y'[11, 0] is -inf, coordinates must be finite", y=infinite)
+    unsorted = "'batch_y' must be sorted, but 'batch_y'[9] is 2 after 4"
     yield case("unsorted-batch", ValueError, unsorted, **{**batches, "batch_y": falling})
     below = "'batch_x'[0] is -3, it must not be negative"
     yield case("negative-graph", IndexError, below, **{**batches, "batch_x": negative})

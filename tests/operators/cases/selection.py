@@ -175,6 +175,8 @@ def _refused_batches(case: Any) -> Iterator[Case]:
     )
     absurd = "'batch' holds the graph number 1099511627776"
     yield case("graph_ptr", base, "absurd", outside, absurd, batch=np.array([0, 2**40]))
+    many = "'batch' holds the graph number 2000000000, the largest possible for 2 nodes is 67108863"
+    yield case("graph_ptr", base, "many", outside, many, batch=np.array([0, 2_000_000_000]))
     like = np.zeros((2, 3), np.float32)
     message = "'batch'[1] is 2, the valid range is 0 to 1"
     yield case("graph_ptr", base, "large", outside, message, batch=np.array([0, 2, 3]), like=like)

@@ -1,7 +1,7 @@
 // Additive attention over edges: a row's target stays at hand while its sources stream by, for scores and sums alike.
-#include "kernels/cpu/additive.h"
-#include "kernels/cpu/attention_rows.h"
-#include "kernels/cpu/dots.h"
+#include "../additive.h"
+#include "../attention_rows.h"
+#include "../dots.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

@@ -2,10 +2,10 @@
 // The leaky ReLU's arguments are computed again, edge by edge, in registers.
 #include <algorithm>
 
-#include "kernels/cpu/additive.h"
-#include "kernels/cpu/dots.h"
-#include "kernels/cpu/factors.h"
-#include "kernels/cpu/heavy_rows.h"
+#include "../additive.h"
+#include "../dots.h"
+#include "../factors.h"
+#include "../heavy_rows.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // Dot-product attention over edges: a row's query stays at hand while the keys and values of its sources stream by.
-#include "kernels/cpu/attention_rows.h"
-#include "kernels/cpu/dots.h"
-#include "kernels/edge_attention.h"
+#include "../../edge_attention.h"
+#include "../attention_rows.h"
+#include "../dots.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

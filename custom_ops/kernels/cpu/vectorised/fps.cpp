@@ -7,8 +7,8 @@
 // Compiled without contraction into fused multiply-adds, which would round otherwise on other processors.
 #include <limits>
 
-#include "kernels/cpu/fps_cloud.h"
-#include "kernels/cpu/simd.h"
+#include "../fps_cloud.h"
+#include "../simd.h"
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif

@@ -1,13 +1,13 @@
 // Attention coefficients of GAT, and the aggregation that they weight: scores of a row's terms in a block, their
 // softmax in place, then the weighted sum of source rows in registers. A block is all that is ever stored of alpha.
-#include "kernels/gat.h"
+#include "../../gat.h"
 
 #include <algorithm>
 
-#include "kernels/cpu/heavy_rows.h"
-#include "kernels/cpu/row_softmax.h"
-#include "kernels/cpu/rows.h"
-#include "kernels/cpu/weighted_sum.h"
+#include "../heavy_rows.h"
+#include "../row_softmax.h"
+#include "../rows.h"
+#include "../weighted_sum.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

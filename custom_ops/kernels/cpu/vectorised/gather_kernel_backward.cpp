@@ -1,6 +1,6 @@
 // The gradients of kernel-weighted aggregation: a contraction over kernels and edges, and a dot product per weight.
-#include "kernels/cpu/kernel_rows.h"
-#include "kernels/gather_kernel_reduce.h"
+#include "../../gather_kernel_reduce.h"
+#include "../kernel_rows.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

@@ -3,9 +3,9 @@
 //
 // Order of summation, the same for any number of threads: a row of at most kHeavyRow edges is summed edge by edge; a
 // longer one is cut into chunks, whose results are added in order.
-#include "kernels/gather_kernel_reduce.h"
+#include "../../gather_kernel_reduce.h"
 
-#include "kernels/cpu/kernel_rows.h"
+#include "../kernel_rows.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

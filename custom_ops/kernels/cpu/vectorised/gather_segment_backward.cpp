@@ -2,10 +2,10 @@
 #include <limits>
 #include <stdexcept>
 
-#include "kernels/cpu/factors.h"
-#include "kernels/cpu/rows.h"
-#include "kernels/cpu/simd.h"
-#include "kernels/gather_segment_reduce.h"
+#include "../../gather_segment_reduce.h"
+#include "../factors.h"
+#include "../rows.h"
+#include "../simd.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

@@ -2,14 +2,14 @@
 //
 // Order of summation, the same for any number of threads: a row of at most kHeavyRow edges is summed edge by edge; a
 // longer one is cut into chunks, whose results are combined in order.
-#include "kernels/gather_segment_reduce.h"
+#include "../../gather_segment_reduce.h"
 
 #include <algorithm>
 
-#include "kernels/cpu/factors.h"
-#include "kernels/cpu/heavy_rows.h"
-#include "kernels/cpu/rows.h"
-#include "kernels/cpu/simd.h"
+#include "../factors.h"
+#include "../heavy_rows.h"
+#include "../rows.h"
+#include "../simd.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

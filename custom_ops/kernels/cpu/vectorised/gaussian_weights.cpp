@@ -1,10 +1,10 @@
 // A vector holds one coordinate of as many edges as it has lanes; nothing of the size [edges, kernels, dims] is made.
-#include "kernels/gaussian_weights.h"
+#include "../../gaussian_weights.h"
 
-#include "kernels/cpu/balance.h"
-#include "kernels/cpu/isa.h"
-#include "kernels/cpu/simd.h"
-#include "kernels/cpu/simd_math.h"
+#include "../balance.h"
+#include "../isa.h"
+#include "../simd.h"
+#include "../simd_math.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {
@@ -39,10 +39,9 @@ class Problem {
 
   void run(const Parallel& parallel) const {
     const int64_t tasks = tasks_of(args_, parallel.threads());
-    parallel(tasks, [&](int64_t task) {
+    for_pieces(args_.num_edges, tasks, parallel, [&](int64_t task, int64_t begin, int64_t end) {
       A* block = blocks_ + task * kLanes * args_.dims;
-      const int64_t end = args_.num_edges * (task + 1) / tasks;
-      for (int64_t e = args_.num_edges * task / tasks; e < end; e += kLanes)
+      for (int64_t e = begin; e < end; e += kLanes)
         weigh(e, end - e < kLanes ? static_cast<int>(end - e) : kLanes, block);
     });
   }

@@ -1,13 +1,13 @@
 // Grouped products, cut by rows (the product) and by rows of the weights (their gradient) and not by groups, which may
 // be of any size. A panel of the right side is packed once for many rows of the left one.
-#include "kernels/grouped_matmul.h"
+#include "../../grouped_matmul.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/cpu/balance.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/graph_ptr.h"
+#include "../balance.h"
+#include "../gemm.h"
+#include "../validate.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {
@@ -40,7 +40,7 @@ class Scratch {
 void check_groups(const RowGroups& g) {
   with_index_type(g.index, [&](auto index) {
     using I = typename decltype(index)::type;
-    check_ptr(g.op, static_cast<const I*>(g.ptr), g.num_groups, g.num_rows);
+    check_ptr(g.op, kGroupPtr, static_cast<const I*>(g.ptr), g.num_groups, g.num_rows);
   });
 }
 
@@ -95,10 +95,8 @@ class Product {
   void run(void* workspace, const Parallel& parallel) const {
     const int64_t tasks = tasks_of(groups_, parallel.threads()), rows = groups_.num_rows;
     if (rows == 0 || groups_.out == 0) return;
-    parallel(tasks, [&](int64_t task) {
+    for_pieces(rows, tasks, parallel, [&](int64_t task, int64_t row, int64_t end) {
       A* panel = scratch().of(workspace, task);
-      const int64_t end = rows * (task + 1) / tasks;
-      int64_t row = rows * task / tasks;
       for (int64_t group = group_of(groups_, row); row < end; ++group)
         for (const int64_t last = std::min(end, begin_of(groups_, group + 1)); row < last;) {
           const int64_t count = std::min(chunk_, last - row);

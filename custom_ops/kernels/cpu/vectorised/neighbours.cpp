@@ -8,8 +8,8 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/cpu/nearest_keys.h"
-#include "kernels/cpu/neighbour_search.h"
+#include "../nearest_keys.h"
+#include "../neighbour_search.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {

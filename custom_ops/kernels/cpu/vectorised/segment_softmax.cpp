@@ -1,11 +1,11 @@
 // Each row's softmax in one pass over its terms: a row that fits a block is read once and written once.
-#include "kernels/segment_softmax.h"
+#include "../../segment_softmax.h"
 
 #include <cstring>
 
-#include "kernels/cpu/heavy_rows.h"
-#include "kernels/cpu/row_softmax.h"
-#include "kernels/cpu/rows.h"
+#include "../heavy_rows.h"
+#include "../row_softmax.h"
+#include "../rows.h"
 
 namespace geocompile::cpu::GEOCOMPILE_ISA {
 namespace {
@@ -109,8 +109,7 @@ void heavy_rows(const Problem<T>& p, void* workspace, const Parallel& parallel) 
 void clear(const SegmentSoftmax& args, size_t element, const Parallel& parallel) {
   const int64_t rows = args.graph.num_sources, tasks = task_count(rows * args.channels, parallel.threads());
   const size_t row = element * args.channels;
-  parallel(tasks, [&](int64_t task) {
-    const int64_t begin = rows * task / tasks, end = rows * (task + 1) / tasks;
+  for_pieces(rows, tasks, parallel, [&](int64_t, int64_t begin, int64_t end) {
     std::memset(static_cast<char*>(args.out) + begin * row, 0, (end - begin) * row);
   });
 }
