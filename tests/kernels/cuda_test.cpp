@@ -17,7 +17,7 @@ using cpu::generic::BFloat16;
 using cpu::generic::Half;
 using cpu::generic::load_one;
 using cpu::generic::store_one;
-using cpu::generic::Sum;
+using geocompile::Sum;
 
 namespace {
 
