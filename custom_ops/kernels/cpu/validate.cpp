@@ -1,5 +1,6 @@
 #include "validate.h"
 
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
@@ -26,12 +27,14 @@ template <class I>
   refuse<std::out_of_range>(op, found.str(), ", the valid range is 0 to ", limit - 1);
 }
 
+// The largest number of all is no number of graphs: then any goes.
 template <class I>
 void check_graphs(const char* op, const char* argument, const I* batch, int64_t num_nodes, int64_t num_graphs) {
   bool falls = false;
   for (int64_t i = 1; i < num_nodes; ++i) falls |= batch[i] < batch[i - 1];
   if (!falls) {
-    if (num_nodes > 0 && (batch[0] < 0 || static_cast<int64_t>(batch[num_nodes - 1]) >= num_graphs))
+    const bool any = num_graphs == std::numeric_limits<int64_t>::max();
+    if (num_nodes > 0 && (batch[0] < 0 || (!any && static_cast<int64_t>(batch[num_nodes - 1]) >= num_graphs)))
       throw_bad(op, argument, batch, num_nodes, 1, num_graphs);
     return;
   }
