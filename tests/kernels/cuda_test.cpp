@@ -390,7 +390,7 @@ void check_count() {
   require(count<I>(many) == 951 && count<I>({}) == 0 && count<I>({0, 0}) == 1, "the number of graphs");
   many[7000] = many[9000] = -5;
   require_refused<I>(many, "'batch'[7000] is -5, it must not be negative");
-  require_refused<I>({0, std::numeric_limits<I>::max()}, "the largest possible is 2147483646");
+  require_refused<I>({0, std::numeric_limits<I>::max()}, "the largest possible for 2 nodes is 67108863");
 }
 
 template <class T, class I>
