@@ -1,5 +1,6 @@
-#include "checker.h"
 #include "renumber_edges.h"
+
+#include "checker.h"
 
 namespace geocompile {
 
