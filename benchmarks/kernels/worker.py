@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.kernels.work import Counted
 from geocompile.measurement.memory import peak_of
 from geocompile.timing import MIN_ROUNDS, time_side_by_side
@@ -24,6 +25,7 @@ def times(section: str, setting: str, seconds: float) -> dict[str, Seen]:
     seen = {name: _first(call) for name, call in calls.items()}
     rounds = MIN_ROUNDS if sum(s["seconds"] for s in seen.values()) < SLOW_ROUND else SLOW_ROUNDS
     repeated = {name: call for name, call in calls.items() if seen[name]["seconds"] < LONGEST_CALL}
+    machine.keep_memory()
     for name, timing in time_side_by_side(repeated, seconds, rounds, warm_up=0).items():
         seen[name] |= {"seconds": timing.p50, "calls": timing.calls}
     return seen
