@@ -7,6 +7,16 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 
+def check_count(layer: str, name: str, value: Any, least: int) -> None:
+    """Refuse an option that is no integer of at least ``least``.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"geocompile.{layer}: {name} must be an integer of at least {least}, got {value!r}")
+
+
 def check_edge_index(layer: str, edge_index: Tensor) -> None:
     """Refuse anything but an integer tensor of shape ``[2, num_edges]``.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.layers.common.checks import check_edge_index, check_features
+from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.normalised import Graph, NormalisedConv
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
@@ -66,8 +66,7 @@ class APPNP(NormalisedConv):
         super().__init__(
             aggr, flow, node_dim, cached=cached, normalize=normalize, add_self_loops=add_self_loops
         )
-        if not isinstance(K, int) or K < 0:
-            raise ValueError(f"geocompile.APPNP: K must be an integer of at least 0, got {K!r}")
+        check_count("APPNP", "K", K, 0)
         if not isinstance(bias, bool):
             raise TypeError(
                 f"geocompile.APPNP: bias must be True or False, got {bias!r}; dropout is a keyword"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from geocompile.layers.common.checks import check_edge_index, check_features
+from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.grouped_linear import grouped_product
 from geocompile.layers.common.linear import glorot_
 from geocompile.layers.common.normalised import Graph, NormalisedConv
@@ -78,10 +78,7 @@ class ARMAConv(NormalisedConv):
             "num_layers": num_layers,
         }
         for name, size in sizes.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(
-                    f"geocompile.ARMAConv: {name} must be an integer of at least 1, got {size!r}"
-                )
+            check_count("ARMAConv", name, size, 1)
         if act is not None and not callable(act):
             raise TypeError(f"geocompile.ARMAConv: act must be a module, a function or None, got {type(act)}")
         self.in_channels = in_channels

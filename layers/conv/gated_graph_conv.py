@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops import gather_segment_reduce
-from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
+from geocompile.layers.common.checks import check_count, check_edge_index, check_features, edge_weight_as
 from geocompile.layers.common.propagation import ends, group_edges
 from geocompile.layers.message_passing import MessagePassing
 
@@ -61,10 +61,7 @@ class GatedGraphConv(MessagePassing):
     ) -> None:
         super().__init__(aggr, flow)
         for name, size in (("out_channels", out_channels), ("num_layers", num_layers)):
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(
-                    f"geocompile.GatedGraphConv: {name} must be an integer of at least 1, got {size!r}"
-                )
+            check_count("GatedGraphConv", name, size, 1)
         self.out_channels = out_channels
         self.num_layers = num_layers
         self.weight = torch.nn.Parameter(torch.empty(num_layers, out_channels, out_channels))

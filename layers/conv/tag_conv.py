@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.layers.common.checks import check_edge_index, check_features
+from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.linear import infer_size, linear
 from geocompile.layers.common.normalised import NormalisedConv
 from geocompile.layers.common.propagation import nodes_back, nodes_first
@@ -64,8 +64,7 @@ class TAGConv(NormalisedConv):
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, flow, node_dim, normalize=normalize, add_self_loops=False)
-        if not isinstance(K, int) or K < 0:
-            raise ValueError(f"geocompile.TAGConv: K must be an integer of at least 0, got {K!r}")
+        check_count("TAGConv", "K", K, 0)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.K = K
