@@ -13,8 +13,9 @@ from geocompile.examples import normalize_examples
 from geocompile.exporters import get_exporter
 from geocompile.layers import GATConv, SAGEConv, softmax
 from geocompile.passes import run_passes
+from tests.conformance.case import SIZES
 from tests.exporters.test_engines_equal_eager import OPEN
-from tests.layers.cases import SIZES, gin
+from tests.layers.cases import gin
 
 
 class OneGraph(torch.nn.Module):

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
+from tests.conformance.case import SIZES
 from tests.conformance.formulas import neighbourhoods as dense
-from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, SIZES, Case, graph, weighted
+from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, Case, graph, weighted
 from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
