@@ -7,11 +7,13 @@ from geocompile.custom_ops.onnx.reductions import ROW_OF_EDGE
 
 # Tiles hold as many rows as a group on average: they are at most twice as many as the groups, and their rows at most
 # twice as many as rows and groups together, however uneven groups are. The product of what a tile takes beyond its
-# group's end is not used. One more group, without rows, has one tile, so that the loop runs at least once.
+# group's end is not used. One more group, without rows, has one tile, so that the loop runs at least once. The divisor
+# is at least one for a ptr without elements too, which is an error: dividing by zero would end the process.
 _TILES = """
     groups_and_one = Add (num_rows, one)
+    divisor = Max (groups_and_one, one)
     rows_and_groups = Add (num_edges, num_rows)
-    average = Div (rows_and_groups, groups_and_one)
+    average = Div (rows_and_groups, divisor)
     tile_size = Max (average, one)
     begins = Concat <axis = 0> (row_begins, num_edges)
     ends = Concat <axis = 0> (row_ends, num_edges)
