@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.export.graph_signature import ExportGraphSignature
 from torch.fx import Graph, GraphModule
 
+from geocompile.exporters.quiet import quiet
+
 
 def copy_graph(graph: Graph) -> Graph:
     """A copy with the same names; fx alone would rename an input that is called `torch` or `inf`."""
@@ -27,14 +29,15 @@ def with_graph(
     constants: dict[str, Any] | None = None,
 ) -> torch.export.ExportedProgram:
     """The program of a changed graph, checked by torch's verifier; what is not given stays as in `exported`."""
-    return torch.export.ExportedProgram(
-        GraphModule(nn.Module(), graph),
-        graph,
-        signature,
-        exported.state_dict if state_dict is None else state_dict,
-        dict(exported.range_constraints),
-        copy.deepcopy(exported.module_call_graph),
-        exported.example_inputs,
-        exported.constants if constants is None else constants,
-        verifiers=exported.verifiers,
-    )
+    with quiet():  # torch warns of its own use of tree specifications
+        return torch.export.ExportedProgram(
+            GraphModule(nn.Module(), graph),
+            graph,
+            signature,
+            exported.state_dict if state_dict is None else state_dict,
+            dict(exported.range_constraints),
+            copy.deepcopy(exported.module_call_graph),
+            exported.example_inputs,
+            exported.constants if constants is None else constants,
+            verifiers=exported.verifiers,
+        )

@@ -40,13 +40,12 @@ def main() -> None:
     sections = {name: import_module(f"benchmarks.kernels.{name}") for name in NAMES}
     titles = {name: module.TITLE for name, module in sections.items()}
     arguments = _arguments(titles)
-    tables = {}
     for name in arguments.sections or NAMES:
         roofs = machine.roofs(THREADS)
-        tables[titles[name]] = section_table(sections[name], measure(sections[name], arguments), roofs)
-        print(f"\n{tables[titles[name]]}\n", flush=True)
-    if arguments.write:
-        write(heading(arguments), tables, list(titles.values()))
+        table = section_table(sections[name], measure(sections[name], arguments), roofs)
+        print(f"\n{table}\n", flush=True)
+        if arguments.write:
+            write(heading(arguments), {titles[name]: table}, list(titles.values()))
 
 
 def _arguments(titles: dict[str, str]) -> argparse.Namespace:

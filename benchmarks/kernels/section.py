@@ -47,7 +47,7 @@ SMALL, LARGE = (50_000, 500_000), (170_000, 2_300_000)
 
 
 def features(num_rows: int, *shape: int, seed: int = 2) -> Tensor:
-    """Normally distributed float32, in memory of torch: NumPy's is aligned to 16 bytes, a row would lie in two lines."""
+    """Normally distributed float32, in torch's memory: NumPy's is aligned to 16 bytes, rows would lie in two lines."""
     values = np.random.default_rng(seed).standard_normal((num_rows, *shape), dtype=np.float32)
     return torch.from_numpy(values).clone()
 

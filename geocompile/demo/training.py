@@ -1,7 +1,7 @@
 """Trains the digit classifier: half a minute to a minute; equal seeds give equal weights on equal machines."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -22,28 +22,45 @@ JITTER = 0.1
 def train(
     graphs: Sequence[Graphs], seed: int, epochs: int = EPOCHS, progress: Progress | None = None
 ) -> DigitClassifier:
-    """A classifier trained on `graphs`, in eval mode.
+    """A classifier trained on `graphs`, in eval mode. The random state of the process is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = DigitClassifier()
+        fit(model, graphs, seed, epochs, progress)
+    return model
+
+
+def fit(
+    model: torch.nn.Module,
+    graphs: Sequence[Graphs],
+    seed: int,
+    epochs: int,
+    progress: Progress | None = None,
+    inputs: Callable[[Graphs], tuple[Tensor, ...]] = lambda graphs: graphs.inputs,
+    amount: float = JITTER,
+) -> None:
+    """Train `model`, which scores the ten digits of what `inputs` takes from the graphs; leave it in eval mode.
 
     AdamW with one warm-up and a cosine decay; every epoch sees each digit slanted, shifted and inked a little
-    differently. One thread trains small batches as fast as many, on a busy machine faster, and gives the same weights
-    on machines with different numbers of cores. The random state of the process is left as it was.
+    differently, by `amount`. One thread trains small batches as fast as many, on a busy machine faster, and gives the
+    same weights on machines with different numbers of cores.
     """
     progress = or_silent(progress)
-    with torch.random.fork_rng(devices=[]), one_thread():
-        torch.manual_seed(seed)
-        model = DigitClassifier().train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
-        steps = epochs * math.ceil(len(graphs) / BATCH_SIZE)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-        generator = torch.Generator().manual_seed(seed)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
+    steps = epochs * math.ceil(len(graphs) / BATCH_SIZE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    with one_thread():
         for first in range(0, epochs, 10):
             last = min(first + 10, epochs)
             with progress.step(f"epochs {first + 1} to {last} of {epochs}"):
                 for _ in range(first, last):
                     for batch in minibatches(graphs, BATCH_SIZE, generator):
-                        _step(model, jitter(batch, JITTER, generator), optimizer)
+                        seen = jitter(batch, amount, generator)
+                        _step(optimizer, model(*inputs(seen)), seen.y)
                         schedule.step()
-    return model.eval()
+    model.eval()
 
 
 def predict(model: torch.nn.Module, graphs: Sequence[Graphs]) -> Tensor:
@@ -78,7 +95,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _step(model: DigitClassifier, batch: Graphs, optimizer: torch.optim.Optimizer) -> None:
+def _step(optimizer: torch.optim.Optimizer, scores: Tensor, digits: Tensor) -> None:
     optimizer.zero_grad()
-    torch.autograd.backward(F.cross_entropy(model(*batch.inputs), batch.y))
+    torch.autograd.backward(F.cross_entropy(scores, digits))
     optimizer.step()
