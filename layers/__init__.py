@@ -4,6 +4,7 @@ from geocompile.layers.common.softmax import softmax
 from geocompile.layers.conv.agnn_conv import AGNNConv
 from geocompile.layers.conv.appnp import APPNP
 from geocompile.layers.conv.arma_conv import ARMAConv
+from geocompile.layers.conv.cg_conv import CGConv
 from geocompile.layers.conv.cheb_conv import ChebConv
 from geocompile.layers.conv.dna_conv import DNAConv
 from geocompile.layers.conv.gat_conv import GATConv
@@ -11,11 +12,16 @@ from geocompile.layers.conv.gated_graph_conv import GatedGraphConv
 from geocompile.layers.conv.gcn2_conv import GCN2Conv
 from geocompile.layers.conv.gcn_conv import GCNConv
 from geocompile.layers.conv.gin_conv import GINConv
+from geocompile.layers.conv.gine_conv import GINEConv
+from geocompile.layers.conv.gmm_conv import GMMConv
 from geocompile.layers.conv.graph_conv import GraphConv
 from geocompile.layers.conv.le_conv import LEConv
+from geocompile.layers.conv.nn_conv import NNConv
+from geocompile.layers.conv.rgcn_conv import RGCNConv
 from geocompile.layers.conv.sage_conv import SAGEConv
 from geocompile.layers.conv.sg_conv import SGConv
 from geocompile.layers.conv.signed_conv import SignedConv
+from geocompile.layers.conv.spline_conv import SplineConv
 from geocompile.layers.conv.tag_conv import TAGConv
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
@@ -30,19 +36,25 @@ __all__ = [
     "APPNP",
     "AGNNConv",
     "ARMAConv",
+    "CGConv",
     "ChebConv",
     "DNAConv",
     "GATConv",
     "GCN2Conv",
     "GCNConv",
     "GINConv",
+    "GINEConv",
+    "GMMConv",
     "GatedGraphConv",
     "GraphConv",
     "LEConv",
     "MessagePassing",
+    "NNConv",
+    "RGCNConv",
     "SAGEConv",
     "SGConv",
     "SignedConv",
+    "SplineConv",
     "TAGConv",
     "avg_pool",
     "avg_pool_x",

@@ -20,6 +20,7 @@ Dynamic = Mapping[str, Mapping[int, str] | Sequence[int | str]]
 
 # x_0 holds the first layer's features of the same nodes, as GCN2Conv takes them.
 _NODE_INPUTS = {"x", "x_0", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
+_EDGE_INPUTS = {"pseudo"}  # the pseudo-coordinates of spline and mixture convolutions
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
@@ -134,7 +135,7 @@ def _role(name: str, k: int, lists: list[str]) -> str | None:
         return None
     if name.startswith(("x_", "pos_", "batch_")) and name not in _NODE_INPUTS:
         return f"{name}_dim{k}"  # a second set of nodes: of its own size
-    if name.startswith("edge_"):
+    if name.startswith("edge_") or name in _EDGE_INPUTS:
         return NUM_EDGES
     if name in _NODE_INPUTS or name.startswith("node_"):
         return NUM_NODES

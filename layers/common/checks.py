@@ -177,3 +177,17 @@ def edge_attr_as(layer: str, edge_attr: Tensor, edge_index: Tensor, x: Tensor, e
             f"geocompile.{layer}: edge_attr is on {edge_attr.device} and x on {x.device}; move both to one device"
         )
     return columns.to(x.dtype)
+
+
+def check_matrix(layer: str, x: Tensor, edge_index: Tensor, weight: Tensor, channels: int) -> None:
+    """:func:`check_features` for a layer whose features are ``[num_nodes, channels]`` and nothing else.
+
+    Raises:
+        TypeError, ValueError: as there.
+    """
+    check_features(layer, x, edge_index, weight, channels, 0)
+    if x.dim() != 2:
+        raise ValueError(
+            f"geocompile.{layer}: x must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}; "
+            "for several graphs at once, number the nodes through"
+        )

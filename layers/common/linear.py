@@ -79,7 +79,9 @@ def glorot_(weight: Tensor) -> None:
 
 def infer_size(module: torch.nn.Linear, x: Tensor | None) -> None:
     """Give a lazy linear layer its input size from ``x``, for code that needs it before the layer is called."""
-    if x is not None and isinstance(module, torch.nn.LazyLinear) and module.has_uninitialized_params():
+    if x is not None and isinstance(module, torch.nn.LazyLinear):
+        if not module.has_uninitialized_params():
+            module.in_features = module.weight.size(1)  # loaded, with a state that does not tell it
         module._infer_parameters(module, (x,))
 
 

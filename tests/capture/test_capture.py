@@ -31,6 +31,16 @@ def test_names_of_one_example_tell_what_varies() -> None:
     assert program.model_name == "GCN"
 
 
+class Spline(nn.Module):
+    def forward(self, edge_index: Tensor, pseudo: Tensor) -> Tensor:
+        return edge_index.t() * pseudo
+
+
+def test_pseudo_coordinates_belong_to_edges() -> None:
+    program = captured(Spline(), (torch.zeros(2, 9, dtype=torch.int64), torch.rand(9, 2)))
+    assert program.inputs[1] == TensorSpec("pseudo", "float32", ("num_edges", 2))
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_sizes_of_the_example_do_not_matter(size: tuple[int, int]) -> None:
     """8 nodes with 8 features, no nodes, one node, equal numbers of nodes and edges: nothing is frozen."""

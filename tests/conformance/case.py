@@ -63,6 +63,7 @@ class LayerCase:
         same_state: Whether state dicts load both ways between `make()` and `pyg()`.
         sizes: Nodes and edges of the graphs that it is run on.
         without: The columns that do not apply, each with its reason.
+        pyg_names: What PyG's forward calls an argument, where the reference calls it otherwise.
     """
 
     layer: str
@@ -74,6 +75,7 @@ class LayerCase:
     same_state: bool = True
     sizes: tuple[tuple[int, int], ...] = SIZES
     without: Mapping[str, str] = field(default_factory=dict)
+    pyg_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

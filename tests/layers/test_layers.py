@@ -125,6 +125,16 @@ def test_an_unknown_input_size_comes_from_the_first_input(layer: Any) -> None:
     torch.jit.script(conv)
 
 
+@pytest.mark.parametrize("layer", [GCNConv, GraphConv, SAGEConv, GATConv])
+def test_a_layer_of_unknown_size_takes_it_from_the_state_that_is_loaded(layer: Any) -> None:
+    known, unknown = layer(7, 4), layer(-1, 4)
+    unknown.load_state_dict(known.state_dict())
+    x, edge_index = torch.randn(5, 7), torch.randint(0, 5, (2, 9))
+    torch.testing.assert_close(unknown(x, edge_index), known(x, edge_index))
+    with pytest.raises(ValueError, match=r"x must have shape \[num_nodes, 7\]"):
+        unknown(x[:, :6], edge_index)
+
+
 def test_an_int_weight_or_a_column_of_weights_is_taken_as_numbers() -> None:
     conv = GCNConv(3, 2).double()
     x, edge_index, weight = weighted(6, 14)

@@ -6,6 +6,7 @@ from tests.conformance.case import LayerCase
 
 FAMILIES = (
     "neighbourhoods",
+    "kernels",
     "spectral",
     "stacks",
 )
