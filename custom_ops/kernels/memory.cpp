@@ -1,5 +1,9 @@
 #include "memory.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
 #include <fstream>
 #include <string>
 
@@ -14,6 +18,15 @@ double available_memory() {
     if ((name == "MemAvailable:" || name == "SwapFree:") && file >> value) kilobytes += value;
   }
   return kilobytes > 0 ? 1024 * kilobytes : kAddressSpace;
+}
+
+void use_huge_pages(void* memory, size_t bytes) {
+  constexpr size_t kWorthIt = 8 << 20;  // a few huge pages; what is smaller mostly stays with the process
+  if (bytes < kWorthIt) return;
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / page * page;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // an advice: that it was refused is no error
 }
 
 }  // namespace geocompile

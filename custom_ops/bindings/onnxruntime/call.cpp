@@ -4,6 +4,7 @@
 #include <new>
 #include <thread>
 
+#include "kernels/memory.h"
 #include "op_type.h"
 
 namespace geocompile::ort_binding {
@@ -66,6 +67,7 @@ Workspace::Workspace(const Kernel& kernel, size_t bytes) : kernel_(kernel) {
   if (bytes == 0) return;
   check(kernel.api, kernel.api.AllocatorAlloc(kernel.allocator, bytes, &data_));
   if (!data_) throw std::bad_alloc();
+  use_huge_pages(data_, bytes);
 }
 
 Workspace::~Workspace() {

@@ -12,7 +12,7 @@ Tensor slots(const Tensor& ptr, const Tensor& like) {
   check_slots(info("ptr", ptr), info("like", like));
   const Tensor starts = torch::stable::contiguous(ptr);
   const int64_t most = cpu::largest_graph(dtype_of(ptr), starts.const_data_ptr(), ptr.size(0) - 1, like.size(0));
-  Tensor slots = torch::stable::new_empty(ptr, {most}, ScalarType::Long);
+  Tensor slots = empty(ptr, {most}, ScalarType::Long);
   auto* first = static_cast<int64_t*>(slots.mutable_data_ptr());
   std::iota(first, first + most, int64_t{0});
   return slots;

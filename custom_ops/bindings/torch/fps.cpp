@@ -14,7 +14,7 @@ Tensor fps(const Tensor& src, double ratio, const std::optional<Tensor>& batch, 
   args.batch = data(graphs);
   args.start = static_cast<const int64_t*>(data(starts));
   const FpsCount count = cpu::count_fps(args);
-  Tensor out = torch::stable::new_empty(src, {count.num_samples}, ScalarType::Long);
+  Tensor out = empty(src, {count.num_samples}, ScalarType::Long);
   const Parallel threads = parallel();
   Workspace workspace(src, cpu::fps_workspace(args, count, threads.threads()));
   cpu::fps(args, count, workspace.data(), static_cast<int64_t*>(out.mutable_data_ptr()), threads);

@@ -11,7 +11,7 @@ Tensor graclus(const Tensor& rowptr, const Tensor& col, const std::optional<Tens
   Graclus args = check_graclus(info("rowptr", rowptr), info("col", col), info("weight", weight), info("order", order));
   const Tensor starts = torch::stable::contiguous(rowptr), neighbours = torch::stable::contiguous(col);
   const std::optional<Tensor> weights = contiguous(weight), visits = contiguous(order);
-  Tensor out = torch::stable::new_empty(starts, {args.graph.num_rows}, ScalarType::Long);
+  Tensor out = empty(starts, {args.graph.num_rows}, ScalarType::Long);
   args.graph.rowptr = starts.const_data_ptr();
   args.graph.col = neighbours.const_data_ptr();
   args.weight = data(weights);

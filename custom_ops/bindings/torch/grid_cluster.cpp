@@ -12,7 +12,7 @@ Tensor grid_cluster(const Tensor& pos, const Tensor& size, const std::optional<T
                                         info("batch", batch));
   const Tensor points = torch::stable::contiguous(pos), sizes = torch::stable::contiguous(size);
   const std::optional<Tensor> starts = contiguous(start), ends = contiguous(end), graphs = contiguous(batch);
-  Tensor out = torch::stable::new_empty(pos, {args.num_points}, ScalarType::Long);
+  Tensor out = empty(pos, {args.num_points}, ScalarType::Long);
   args.pos = points.const_data_ptr();
   args.size = sizes.const_data_ptr();
   args.start = data(starts);

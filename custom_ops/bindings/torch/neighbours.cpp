@@ -39,7 +39,7 @@ struct Counted {
 
 // [2, pairs]: the query and the point of each, or the other way round.
 Tensor edges(Counted counted, bool neighbours_first) {
-  Tensor out = torch::stable::new_empty(counted.points, {2, counted.pairs}, ScalarType::Long);
+  Tensor out = empty(counted.points, {2, counted.pairs}, ScalarType::Long);
   int64_t* first = static_cast<int64_t*>(out.mutable_data_ptr());
   int64_t* second = first + counted.pairs;
   cpu::write_neighbours(counted.args, counted.workspace->data(), neighbours_first ? second : first,
@@ -61,7 +61,7 @@ Tensor radius(const Tensor& x, const Tensor& y, double r, int64_t max_num_neighb
 
 Tensor nearest(const Tensor& x, const Tensor& y, const Batch& batch_x, const Batch& batch_y) {
   Counted counted(check_nearest(all_info(x, y, batch_x, batch_y)), y, x, batch_y, batch_x);
-  Tensor out = torch::stable::new_empty(x, {x.size(0)}, ScalarType::Long);
+  Tensor out = empty(x, {x.size(0)}, ScalarType::Long);
   cpu::write_neighbours(counted.args, counted.workspace->data(), nullptr, static_cast<int64_t*>(out.mutable_data_ptr()),
                         counted.threads);
   return out;

@@ -51,7 +51,7 @@ std::tuple<Tensor, Tensor> scatter_arg(const Tensor& src, const Tensor& index, c
                                        const std::string& reduce) {
   const Scatter args = check_scatter_arg(reduce_of("scatter_arg", reduce), info("src", src), info("index", index),
                                          info("like", like), dim);
-  Tensor arg = torch::stable::new_empty(src, out_sizes(src, dim, args.num_rows), ScalarType::Long);
+  Tensor arg = empty(src, out_sizes(src, dim, args.num_rows), ScalarType::Long);
   Tensor out = run(args, src, index, dim, &arg);
   return {out, arg};
 }

@@ -27,7 +27,7 @@ Tensor topk(const Tensor& score, const Tensor& ptr, double ratio) {
   const Tensor scores = torch::stable::contiguous(score), starts = torch::stable::contiguous(ptr);
   TopK args{dtype_of(score), dtype_of(ptr),           score.size(0),           ptr.size(0) - 1,
             ratio,           scores.const_data_ptr(), starts.const_data_ptr(), nullptr};
-  Tensor perm = torch::stable::new_empty(score, {cpu::topk_size(args)}, ScalarType::Long);
+  Tensor perm = empty(score, {cpu::topk_size(args)}, ScalarType::Long);
   args.perm = places(perm);
   Workspace workspace(score, cpu::topk_workspace(args));
   cpu::topk(args, workspace.data(), parallel());
@@ -48,7 +48,7 @@ std::tuple<Tensor, Tensor> filter_edges(const Tensor& edge_index, const Tensor& 
   Workspace workspace(edge_index, cpu::filter_edges_workspace(args));
   const int64_t size = cpu::filter_edges_size(args, workspace.data(), parallel());
   Tensor out = empty(edge_index, {2, size});
-  Tensor edges = torch::stable::new_empty(edge_index, {size}, ScalarType::Long);
+  Tensor edges = empty(edge_index, {size}, ScalarType::Long);
   args.out = out.mutable_data_ptr();
   args.edges = places(edges);
   cpu::filter_edges(args, size, workspace.data(), parallel());

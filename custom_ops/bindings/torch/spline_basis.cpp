@@ -32,7 +32,7 @@ std::tuple<Tensor, Tensor> spline_basis(const Tensor& pseudo, const Tensor& kern
   Spline spline("spline_basis", pseudo, kernel_size, is_open_spline, degree);
   SplineBasis& args = spline.args;
   Tensor basis = empty(pseudo, {args.num_edges, args.terms});
-  Tensor weight_index = torch::stable::new_empty(pseudo, {args.num_edges, args.terms}, ScalarType::Long);
+  Tensor weight_index = empty(pseudo, {args.num_edges, args.terms}, ScalarType::Long);
   args.basis = basis.mutable_data_ptr();
   args.weight_index = static_cast<int64_t*>(weight_index.mutable_data_ptr());
   const Parallel threads = parallel();

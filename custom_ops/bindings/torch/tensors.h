@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/tensor_info.h"
 
@@ -47,8 +48,11 @@ inline std::optional<Tensor> contiguous(const std::optional<Tensor>& tensor) {
 
 inline const void* data(const std::optional<Tensor>& tensor) { return tensor ? tensor->const_data_ptr() : nullptr; }
 
-inline Tensor empty(const Tensor& like, const std::vector<int64_t>& sizes) {
-  return torch::stable::new_empty(like, sizes);
+// Memory that is not yet written, on the device of `like`, of its type where none is given.
+inline Tensor empty(const Tensor& like, const std::vector<int64_t>& sizes, std::optional<ScalarType> type = {}) {
+  Tensor tensor = torch::stable::new_empty(like, sizes, type);
+  if (tensor.is_cpu()) use_huge_pages(tensor.mutable_data_ptr(), tensor.numel() * tensor.element_size());
+  return tensor;
 }
 
 // The sizes of `like` with another first one.
@@ -63,7 +67,7 @@ inline std::vector<int64_t> with_rows(const Tensor& like, int64_t rows) {
 class Workspace {
  public:
   explicit Workspace(const Tensor& like, size_t bytes)
-      : memory_(torch::stable::new_empty(like, {static_cast<int64_t>((bytes + 7) / 8)}, ScalarType::Long)) {}
+      : memory_(empty(like, {static_cast<int64_t>((bytes + 7) / 8)}, ScalarType::Long)) {}
   void* data() { return memory_.mutable_data_ptr(); }
 
  private:
