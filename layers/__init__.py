@@ -23,7 +23,14 @@ from geocompile.layers.conv.sg_conv import SGConv
 from geocompile.layers.conv.signed_conv import SignedConv
 from geocompile.layers.conv.spline_conv import SplineConv
 from geocompile.layers.conv.tag_conv import TAGConv
+from geocompile.layers.data_parallel import DataParallel
 from geocompile.layers.message_passing import MessagePassing
+from geocompile.layers.models.adversarial import ARGA, ARGVA
+from geocompile.layers.models.autoencoder import GAE, VGAE
+from geocompile.layers.models.deep_graph_infomax import DeepGraphInfomax
+from geocompile.layers.models.inner_product import InnerProductDecoder
+from geocompile.layers.models.jumping_knowledge import JumpingKnowledge
+from geocompile.layers.models.re_net import RENet
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
 from geocompile.layers.pool.global_pool import (
     global_add_pool,
@@ -31,14 +38,21 @@ from geocompile.layers.pool.global_pool import (
     global_mean_pool,
     global_sort_pool,
 )
+from geocompile.layers.unpool.knn_interpolate import knn_interpolate
 
 __all__ = [
     "APPNP",
+    "ARGA",
+    "ARGVA",
+    "GAE",
+    "VGAE",
     "AGNNConv",
     "ARMAConv",
     "CGConv",
     "ChebConv",
     "DNAConv",
+    "DataParallel",
+    "DeepGraphInfomax",
     "GATConv",
     "GCN2Conv",
     "GCNConv",
@@ -47,9 +61,12 @@ __all__ = [
     "GMMConv",
     "GatedGraphConv",
     "GraphConv",
+    "InnerProductDecoder",
+    "JumpingKnowledge",
     "LEConv",
     "MessagePassing",
     "NNConv",
+    "RENet",
     "RGCNConv",
     "SAGEConv",
     "SGConv",
@@ -62,6 +79,7 @@ __all__ = [
     "global_max_pool",
     "global_mean_pool",
     "global_sort_pool",
+    "knn_interpolate",
     "max_pool",
     "max_pool_x",
     "softmax",

@@ -75,7 +75,12 @@ def check_layer(
 
 def check_aggregation(old: Any, **options: Any) -> None:
     """The same for an aggregation module; ``options`` as in :func:`check_layer`."""
-    _check_like(old, _fresh(old, **options))
+    check_module(old, **options)
+
+
+def check_module(old: Any, *arguments: Any, **options: Any) -> None:
+    """The same for any other module; ``arguments`` and ``options`` as in :func:`check_layer`."""
+    _check_like(old, _fresh(old, *arguments, **options))
 
 
 def check_part(old: Any, fresh: torch.nn.Module, name: str) -> None:

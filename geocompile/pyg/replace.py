@@ -151,11 +151,11 @@ class _Walk:
     def _settled(self, old: torch.nn.Module, new: torch.nn.Module, path: str) -> torch.nn.Module:
         """A converted layer in its mode; modules that it took over (GINConv's network) keep theirs and are walked."""
         carried = {id(part) for part in old.modules()}
-        for part in new.modules():
+        for name, part in list(new.named_modules(prefix=path)):
             if id(part) not in carried:
                 part.training = old.training
-        taken_over = ((name, child) for name, child in new.named_children() if id(child) in carried)
-        self._visit_children(new, taken_over, path)
+                taken_over = ((name, child) for name, child in part.named_children() if id(child) in carried)
+                self._visit_children(part, taken_over, name)
         return new
 
     def _visit_children(

@@ -1,6 +1,6 @@
 """What a case is: a layer with fresh weights, inputs for any size of graph, the formula, and PyG's counterpart."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,7 @@ class LayerCase:
             None where `without["PyG"]` says why.
         same_state: Whether state dicts load both ways between `make()` and `pyg()`.
         sizes: Nodes and edges of the graphs that it is run on.
+        dynamic: What varies of the inputs, for `compile`, where their names do not say it.
         without: The columns that do not apply, each with its reason.
         pyg_names: What PyG's forward calls an argument, where the reference calls it otherwise.
     """
@@ -74,6 +75,7 @@ class LayerCase:
     pyg: Callable[[], torch.nn.Module] | None = None
     same_state: bool = True
     sizes: tuple[tuple[int, int], ...] = SIZES
+    dynamic: Mapping[str, Sequence[int | str]] | None = None
     without: Mapping[str, str] = field(default_factory=dict)
     pyg_names: Mapping[str, str] = field(default_factory=dict)
 

@@ -158,7 +158,12 @@ def engine(case: LayerCase, target: str, portable: bool = False) -> None:
     model, examples = as_model(case)
     with tempfile.TemporaryDirectory() as folder:
         bundle = geocompile.compile(
-            model, examples(case.sizes[0]), [target], Path(folder) / "bundle", measure=False
+            model,
+            examples(case.sizes[0]),
+            [target],
+            Path(folder) / "bundle",
+            dynamic=case.dynamic,
+            measure=False,
         )
         session = bundle.session(target, portable=True) if portable else bundle.session(target)
         for size in case.sizes:

@@ -19,7 +19,9 @@ def cpp(case: LayerCase) -> None:
     model, examples = as_model(case)
     with tempfile.TemporaryDirectory() as folder:
         given = [examples(size) for size in case.sizes[:3]]
-        bundle = geocompile.compile(model, given, ["torchscript"], Path(folder) / "bundle", measure=False)
+        bundle = geocompile.compile(
+            model, given, ["torchscript"], Path(folder) / "bundle", dynamic=case.dynamic, measure=False
+        )
         done = subprocess.run(
             [runner(), str(bundle.path)], capture_output=True, text=True, timeout=300, check=False
         )

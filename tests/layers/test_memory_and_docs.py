@@ -77,9 +77,9 @@ def test_the_meter_sees_such_a_tensor_where_there_is_one() -> None:
 
 
 MODULES = [
-    f"geocompile.{package}.{module.name}"
-    for package in ("layers.common", "layers.conv", "layers.message_passing", "layers.pool", "pyg")
-    for module in pkgutil.iter_modules(importlib.import_module(f"geocompile.{package}").__path__)
+    module.name
+    for package in ("geocompile.layers", "geocompile.pyg")
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
 ]
 PUBLIC = [value for name in layers.__all__ if inspect.isclass(value := getattr(layers, name))]
 

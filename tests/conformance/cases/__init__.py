@@ -9,6 +9,7 @@ FAMILIES = (
     "kernels",
     "spectral",
     "stacks",
+    "models",
 )
 
 

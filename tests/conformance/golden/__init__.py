@@ -17,7 +17,7 @@ from torch import Tensor
 from tests.conformance.columns import assert_same
 
 DATA = Path(__file__).parent / "data"
-FAMILIES = ("neighbourhoods", "kernels", "spectral", "stacks")
+FAMILIES = ("neighbourhoods", "kernels", "spectral", "stacks", "models")
 Values = dict[str, Tensor]
 
 
@@ -30,8 +30,8 @@ def all_golden() -> dict[str, Callable[[Values], None]]:
 
 
 def layer_of(name: str) -> str:
-    """``GATConv`` of ``GATConv_2``; ``GMMConv`` of ``GMMConv_v2_0``."""
-    return name.rpartition("_")[0].removesuffix("_v2")
+    """``GATConv`` of ``GATConv_2``, ``GAE`` of ``GAE_split_edges_0``, ``fps`` of ``fps_0``."""
+    return name.split("_")[0] if name[0].isupper() else name.rpartition("_")[0]
 
 
 def values(name: str) -> Values:
