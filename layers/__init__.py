@@ -9,6 +9,7 @@ from geocompile.layers.conv.cheb_conv import ChebConv
 from geocompile.layers.conv.dna_conv import DNAConv
 from geocompile.layers.conv.gat_conv import GATConv
 from geocompile.layers.conv.gated_graph_conv import GatedGraphConv
+from geocompile.layers.conv.gatv2_conv import GATv2Conv
 from geocompile.layers.conv.gcn2_conv import GCN2Conv
 from geocompile.layers.conv.gcn_conv import GCNConv
 from geocompile.layers.conv.gin_conv import GINConv
@@ -23,6 +24,7 @@ from geocompile.layers.conv.sg_conv import SGConv
 from geocompile.layers.conv.signed_conv import SignedConv
 from geocompile.layers.conv.spline_conv import SplineConv
 from geocompile.layers.conv.tag_conv import TAGConv
+from geocompile.layers.conv.transformer_conv import TransformerConv
 from geocompile.layers.data_parallel import DataParallel
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.models.adversarial import ARGA, ARGVA
@@ -54,6 +56,7 @@ __all__ = [
     "DataParallel",
     "DeepGraphInfomax",
     "GATConv",
+    "GATv2Conv",
     "GCN2Conv",
     "GCNConv",
     "GINConv",
@@ -73,6 +76,7 @@ __all__ = [
     "SignedConv",
     "SplineConv",
     "TAGConv",
+    "TransformerConv",
     "avg_pool",
     "avg_pool_x",
     "global_add_pool",

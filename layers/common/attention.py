@@ -1,21 +1,23 @@
 """What attention layers share: scores without a projection per edge, self-loops in graphs of two sides. Scriptable."""
 
-from typing import NamedTuple
+import numbers
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from geocompile.layers.common.checks import check_features
 from geocompile.layers.common.propagation import group_edges
 
 
 class AttentionGraph(NamedTuple):
-    """Edges by receiving node, and what edge features add to the scores."""
+    """Edges by receiving node, and their features: as they are, or as what they add to each head's score."""
 
     rowptr: Tensor
     col: Tensor
     perm: Tensor  # which edge stands at each place; loops that were appended come after the edges
-    edge: Tensor | None  # [num_edges, heads]
-    self_edge: Tensor | None  # [num_rows, heads]
+    edge: Tensor | None  # [num_edges, heads or edge_dim]
+    self_edge: Tensor | None  # [num_rows, heads or edge_dim], of the loops
 
 
 def folded(weight: Tensor, att: Tensor) -> Tensor:
@@ -63,3 +65,42 @@ def listed_with_loops(edge_index: Tensor, alpha: Tensor, loop_alpha: Tensor) -> 
     loops = torch.arange(loop_alpha.size(0), dtype=edge_index.dtype, device=edge_index.device)
     edges = torch.cat([edge_index[:, other], loops.unsqueeze(0).expand(2, -1)], dim=1)
     return edges, torch.cat([alpha[other], loop_alpha])
+
+
+def check_options(layer: str, heads: Any, **others: Any) -> None:
+    """Refuse a number of heads, a dropout or another number that is none.
+
+    Raises:
+        TypeError: one of ``others`` is no number.
+        ValueError: ``heads`` is no integer of at least 1, or ``dropout`` no probability.
+    """
+    if not isinstance(heads, numbers.Integral) or isinstance(heads, bool) or heads < 1:
+        raise ValueError(f"geocompile.{layer}: heads must be an integer of at least 1, got {heads!r}")
+    for name, value in others.items():
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"geocompile.{layer}: {name} must be a number, got {value!r}")
+    dropout = others.get("dropout", 0.0)
+    if not 0.0 <= dropout <= 1.0:
+        raise ValueError(f"geocompile.{layer}: dropout must be a probability from 0 to 1, got {dropout!r}")
+
+
+def check_matrix(layer: str, x: Tensor, edge_index: Tensor, weight: Tensor) -> None:
+    """Refuse node features that are no matrix which ``weight`` [*, channels] multiplies.
+
+    Raises:
+        TypeError, ValueError: as :func:`check_features`, or there are further dimensions.
+    """
+    check_features(layer, x, edge_index, weight, weight.size(1), 0)
+    if x.dim() != 2:
+        raise ValueError(
+            f"geocompile.{layer}: x must have shape [num_nodes, {weight.size(1)}], got {list(x.shape)}; "
+            "for several graphs at once, number the nodes through"
+        )
+
+
+def two_types_of_result(layer: str) -> str:
+    """Why TorchScript has no ``return_attention_weights``."""
+    return (
+        f"geocompile.{layer}: return_attention_weights changes the type of the result, which TorchScript "
+        "cannot express; call forward_with_attention in place of forward"
+    )

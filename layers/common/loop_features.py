@@ -1,4 +1,4 @@
-"""Edge features of self-loops that the graph does not list, as scores of attention heads."""
+"""Edge features of self-loops that the graph does not list, as they are or as scores of attention heads."""
 
 import math
 import numbers
@@ -47,14 +47,20 @@ class LoopFeatures(torch.nn.Module):
         self.register_buffer("row", row, persistent=False)
 
     def forward(
-        self, edge_attr: Tensor, scores: Tensor, weight: Tensor, is_loop: Tensor, rowptr: Tensor, perm: Tensor
+        self,
+        edge_attr: Tensor,
+        scores: Tensor,
+        weight: Tensor | None,
+        is_loop: Tensor,
+        rowptr: Tensor,
+        perm: Tensor,
     ) -> Tensor:
-        """Scores of the loops, ``[num_rows, heads]``.
+        """Scores of the loops, ``[num_rows, heads]``; without ``weight`` their features, ``[num_rows, edge_dim]``.
 
         Args:
             edge_attr: ``[num_edges, edge_dim]``, in edge order.
-            scores: ``[num_edges, heads]``, ``edge_attr`` times ``weight``, in row order.
-            weight: ``[heads, edge_dim]``.
+            scores: ``[num_edges, heads]``, ``edge_attr`` times ``weight``, in row order; or itself in that order.
+            weight: ``[heads, edge_dim]`` or None.
             is_loop: ``[num_edges]``, which edges are loops, in row order.
             rowptr: ``[num_rows + 1]``.
             perm: ``[num_edges]``, which edge stands at each place of the rows.
@@ -63,7 +69,7 @@ class LoopFeatures(torch.nn.Module):
             return _linear_of_others(self.reduce, scores, is_loop, rowptr)
         if self.reduce != "":
             others = _reduced_others(self.reduce, edge_attr.index_select(0, perm), is_loop, rowptr)
-            return torch.nn.functional.linear(others, weight)
+            return _mapped(others, weight)
         row = self.row
         if row is not None:
             if row.size(1) != 1 and row.size(1) != edge_attr.size(1):
@@ -71,7 +77,11 @@ class LoopFeatures(torch.nn.Module):
             features = row.to(edge_attr.dtype).expand(1, edge_attr.size(1))
         else:
             features = edge_attr.new_full([1, edge_attr.size(1)], self.number)
-        return torch.nn.functional.linear(features, weight).expand(rowptr.size(0) - 1, -1)
+        return _mapped(features, weight).expand(rowptr.size(0) - 1, -1)
+
+
+def _mapped(features: Tensor, weight: Tensor | None) -> Tensor:
+    return features if weight is None else torch.nn.functional.linear(features, weight)
 
 
 def _linear_of_others(reduce: str, scores: Tensor, is_loop: Tensor, rowptr: Tensor) -> Tensor:

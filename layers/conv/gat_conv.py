@@ -1,6 +1,5 @@
 """GATConv: a weighted sum of neighbours, the weights being a softmax of learned scores."""
 
-import numbers
 from typing import NamedTuple
 
 import torch
@@ -9,8 +8,16 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn.functional import linear as linear_map
 
 from geocompile.custom_ops import gat_aggregate, gat_coefficients, gather_segment_reduce
-from geocompile.layers.common.attention import AttentionGraph, folded, listed_with_loops, with_loops
-from geocompile.layers.common.checks import check_features, edge_attr_as
+from geocompile.layers.common.attention import (
+    AttentionGraph,
+    check_matrix,
+    check_options,
+    folded,
+    listed_with_loops,
+    two_types_of_result,
+    with_loops,
+)
+from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
 from geocompile.layers.common.loop_features import LoopFeatures
 from geocompile.layers.common.pairs import opened, smaller
@@ -107,7 +114,7 @@ class GATConv(MessagePassing):
         flow: str = "source_to_target",
     ) -> None:
         super().__init__("add", flow, node_dim=0)
-        _check_options(heads, negative_slope, dropout)
+        check_options("GATConv", heads, negative_slope=negative_slope, dropout=dropout)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.heads = heads
@@ -170,10 +177,7 @@ class GATConv(MessagePassing):
         if return_attention_weights is not None and return_attention_weights:
             if not is_scripting():
                 return self.forward_with_attention(x, edge_index, edge_attr, size)  # type: ignore[return-value]
-            raise ValueError(
-                "geocompile.GATConv: return_attention_weights changes the type of the result, which TorchScript "
-                "cannot express; call forward_with_attention in place of forward"
-            )
+            raise ValueError(two_types_of_result("GATConv"))
         terms = self._terms(x, edge_index, edge_attr, size)
         if self.training and self.dropout > 0.0:
             alpha, self_alpha = self._coefficients(terms)
@@ -246,13 +250,13 @@ class GATConv(MessagePassing):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What is sent, [num_sources, heads, channels], and the scores of both ends."""
         source_weight, target_weight = self._weights()
-        _check_matrix(source, edge_index, source_weight)
+        check_matrix("GATConv", source, edge_index, source_weight)
         h = linear_map(source, source_weight).view([source.size(0), self.heads, self.out_channels])
         to_source, to_target = folded(source_weight, self.att_src), folded(target_weight, self.att_dst)
         if target is None:
             from_source = linear_map(source, to_source)
             return h, from_source, from_source.new_zeros([num_receiving, self.heads])
-        _check_matrix(target, edge_index, target_weight)
+        check_matrix("GATConv", target, edge_index, target_weight)
         if is_pair:
             return h, linear_map(source, to_source), linear_map(target, to_target)
         scores = linear_map(source, torch.cat([to_source, to_target]))  # one end is the other: read once
@@ -324,22 +328,3 @@ class GATConv(MessagePassing):
         if residual is not None:
             out = out + residual
         return out if self.bias is None else out + self.bias
-
-
-def _check_matrix(x: Tensor, edge_index: Tensor, weight: Tensor) -> None:
-    check_features("GATConv", x, edge_index, weight, weight.size(1), 0)
-    if x.dim() != 2:
-        raise ValueError(
-            f"geocompile.GATConv: x must have shape [num_nodes, {weight.size(1)}], got {list(x.shape)}; "
-            "for several graphs at once, number the nodes through"
-        )
-
-
-def _check_options(heads: int, negative_slope: float, dropout: float) -> None:
-    if not isinstance(heads, numbers.Integral) or isinstance(heads, bool) or heads < 1:
-        raise ValueError(f"geocompile.GATConv: heads must be an integer of at least 1, got {heads!r}")
-    for name, value in (("negative_slope", negative_slope), ("dropout", dropout)):
-        if not isinstance(value, numbers.Real):
-            raise TypeError(f"geocompile.GATConv: {name} must be a number, got {value!r}")
-    if not 0.0 <= dropout <= 1.0:
-        raise ValueError(f"geocompile.GATConv: dropout must be a probability from 0 to 1, got {dropout!r}")

@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from geocompile import layers
-from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
+from geocompile.layers import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv, TransformerConv
 from tests.layers.user_layers import Plain, TutorialEdgeConv
 
 NUM_NODES, NUM_EDGES, CHANNELS = 10, 97, 5
@@ -55,6 +55,15 @@ FUSED: dict[str, tuple[Callable[[], torch.nn.Module], bool]] = {
     "GATConv": (lambda: GATConv(CHANNELS, CHANNELS), False),
     "GATConv edge features": (lambda: GATConv(CHANNELS, CHANNELS, edge_dim=1), True),
     "GATConv with dropout": (lambda: GATConv(CHANNELS, CHANNELS, edge_dim=1, dropout=0.5), True),
+    "GATv2Conv": (lambda: GATv2Conv(CHANNELS, CHANNELS), False),
+    "GATv2Conv edge features": (lambda: GATv2Conv(CHANNELS, CHANNELS, edge_dim=1), True),
+    "GATv2Conv with dropout": (lambda: GATv2Conv(CHANNELS, CHANNELS, edge_dim=1, dropout=0.5), True),
+    "TransformerConv": (lambda: TransformerConv(CHANNELS, CHANNELS), False),
+    "TransformerConv edge features": (lambda: TransformerConv(CHANNELS, CHANNELS, edge_dim=1), True),
+    "TransformerConv with dropout": (
+        lambda: TransformerConv(CHANNELS, CHANNELS, edge_dim=1, dropout=0.5),
+        True,
+    ),
     "a layer without a message": (lambda: Plain(aggr="max"), False),
 }
 

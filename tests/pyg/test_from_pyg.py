@@ -306,7 +306,7 @@ KEPT = {
         "its t is a Tensor, which learn=False is not",
     ),
     "explained": (changed(lambda conv: setattr(conv, "_explain", True)), "it is being explained"),
-    "no layer of this class": (lambda: pyg.GATv2Conv(3, 3), "no layer of this class yet"),
+    "no layer of this class": (lambda: pyg.SuperGATConv(3, 3), "no layer of this class yet"),
     "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "'median' has no geocompile operator"),
     "hook": (with_hook, "it carries hooks"),
     "parametrized": (with_parametrized_weight, "its lin is a"),

@@ -2,10 +2,18 @@
 
 import torch
 
-from geocompile.pyg.converters import aggregations, kernels, models, neighbourhoods, spectral, stacks
+from geocompile.pyg.converters import (
+    aggregations,
+    attention,
+    kernels,
+    models,
+    neighbourhoods,
+    spectral,
+    stacks,
+)
 from geocompile.pyg.converters.shared import Converter
 
-_FAMILIES = (neighbourhoods, kernels, spectral, stacks, models, aggregations)
+_FAMILIES = (neighbourhoods, kernels, attention, spectral, stacks, models, aggregations)
 
 FROM_PYG: dict[str, Converter] = {path: f for family in _FAMILIES for path, f in family.FROM_PYG.items()}
 """Path of a PyG class -> converter. A new layer is one line in its family's table and one function above it."""

@@ -137,7 +137,7 @@ def gat_conv(old: Any) -> torch.nn.Module:
         old.bias is not None,
         add_self_loops=old.add_self_loops,
         edge_dim=None if old.lin_edge is None else old.lin_edge.in_channels,
-        fill_value=_fill_value(old),
+        fill_value=fill_value(old),
         residual=old.res is not None,
         sender_first=True,
         flow=old.flow,
@@ -148,8 +148,8 @@ def gat_conv(old: Any) -> torch.nn.Module:
     return new
 
 
-def _fill_value(old: Any) -> Any:
-    """The edge features of self-loops, where there are both."""
+def fill_value(old: Any) -> Any:
+    """The edge features of self-loops of an attention layer, where there are both."""
     fill = old.fill_value
     if old.lin_edge is None or not old.add_self_loops:
         return "mean"
@@ -243,14 +243,23 @@ def to_gin_conv(old: layers.GINConv) -> torch.nn.Module:
     return take_over(new, old, {}, ("eps",))
 
 
-def to_gat_conv(old: layers.GATConv) -> torch.nn.Module:
-    """PyG's GATConv."""
-    writes_pairs_alike(old)
+def loops_read_alike(old: Any) -> None:
+    """Refuse an attention layer whose self-loops have other features in PyG.
+
+    Raises:
+        KeepError: they are reduced from those of other edges.
+    """
     own_edges = old.add_self_loops and old.edge_dim is not None and isinstance(old.fill_value, str)
     require(
         not own_edges or old.flow == "source_to_target",
         "with flow='target_to_source' PyG's self-loops take their features from edges that a node sends",
     )
+
+
+def to_gat_conv(old: layers.GATConv) -> torch.nn.Module:
+    """PyG's GATConv."""
+    writes_pairs_alike(old)
+    loops_read_alike(old)
     new = pyg_nn().GATConv(
         old.in_channels,
         old.out_channels,

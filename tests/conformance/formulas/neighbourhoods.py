@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
+from geocompile.layers import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv
 from tests.conformance.formulas import neighbours, reduced, stacked
 
 
@@ -98,7 +98,9 @@ def gat(
     return with_bias(out, conv.bias)
 
 
-def loop_features(conv: GATConv, others: list[Tensor | None], edge_attr: Tensor | None) -> Tensor | None:
+def loop_features(
+    conv: GATConv | GATv2Conv, others: list[Tensor | None], edge_attr: Tensor | None
+) -> Tensor | None:
     if edge_attr is None:
         return None
     if isinstance(conv.fill_value, str):
