@@ -1,5 +1,6 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
+from geocompile.layers.aggr.attentional import AttentionalAggregation
 from geocompile.layers.common.softmax import softmax
 from geocompile.layers.conv.agnn_conv import AGNNConv
 from geocompile.layers.conv.appnp import APPNP
@@ -34,12 +35,15 @@ from geocompile.layers.models.inner_product import InnerProductDecoder
 from geocompile.layers.models.jumping_knowledge import JumpingKnowledge
 from geocompile.layers.models.re_net import RENet
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
+from geocompile.layers.pool.global_attention import GlobalAttention
 from geocompile.layers.pool.global_pool import (
     global_add_pool,
     global_max_pool,
     global_mean_pool,
     global_sort_pool,
 )
+from geocompile.layers.pool.set2set import Set2Set
+from geocompile.layers.pool.topk_pooling import TopKPooling
 from geocompile.layers.unpool.knn_interpolate import knn_interpolate
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
     "VGAE",
     "AGNNConv",
     "ARMAConv",
+    "AttentionalAggregation",
     "CGConv",
     "ChebConv",
     "DNAConv",
@@ -63,6 +68,7 @@ __all__ = [
     "GINEConv",
     "GMMConv",
     "GatedGraphConv",
+    "GlobalAttention",
     "GraphConv",
     "InnerProductDecoder",
     "JumpingKnowledge",
@@ -73,9 +79,11 @@ __all__ = [
     "RGCNConv",
     "SAGEConv",
     "SGConv",
+    "Set2Set",
     "SignedConv",
     "SplineConv",
     "TAGConv",
+    "TopKPooling",
     "TransformerConv",
     "avg_pool",
     "avg_pool_x",

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import batch_ptr, csr_from_coo, segment_reduce, segment_softmax
+from geocompile.custom_ops import segment_reduce, segment_softmax
+from geocompile.layers.common.groups import groups_of
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
@@ -45,7 +46,7 @@ class SegmentAggregation(torch.nn.Module):
         Raises:
             ValueError: ``x`` does not have dimension ``dim``, or ``ptr`` does not fit ``dim_size``.
         """
-        rowptr, perm = _groups(x, index, ptr, dim_size, dim)
+        rowptr, perm = groups_of("SegmentAggregation", x, index, ptr, dim_size, dim)
         return nodes_back(segment_reduce(nodes_first(x, dim), rowptr, perm, self.reduce), dim)
 
     def extra_repr(self) -> str:
@@ -86,28 +87,7 @@ class SoftmaxSegmentAggregation(torch.nn.Module):
         max_num_elements: int | None = None,
     ) -> Tensor:
         """Arguments and errors as in :class:`SegmentAggregation`."""
-        rowptr, perm = _groups(x, index, ptr, dim_size, dim)
+        rowptr, perm = groups_of("SegmentAggregation", x, index, ptr, dim_size, dim)
         scores = x.detach() if self.semi_grad else x
         alpha = segment_softmax(nodes_first(scores * self.t, dim), rowptr, perm)
         return nodes_back(segment_reduce(nodes_first(x, dim) * alpha, rowptr, perm, "sum"), dim)
-
-
-def _groups(
-    x: Tensor, index: Tensor | None, ptr: Tensor | None, dim_size: int | None, dim: int
-) -> tuple[Tensor, Tensor | None]:
-    """Where each group starts, and which element stands at each place; None: they are in order."""
-    if dim >= x.dim() or dim < -x.dim():
-        raise ValueError(f"geocompile.SegmentAggregation: x of shape {list(x.shape)} has no dimension {dim}")
-    if ptr is not None:
-        if dim_size is not None and dim_size != ptr.size(0) - 1:
-            raise ValueError(
-                f"geocompile.SegmentAggregation: dim_size is {dim_size}, but ptr describes {ptr.size(0) - 1} groups"
-            )
-        return ptr, None
-    if index is None:
-        index = torch.zeros(x.size(dim), dtype=torch.int64, device=x.device)
-        dim_size = 1 if dim_size is None else dim_size
-    if dim_size is None:
-        return batch_ptr(index)
-    rowptr, perm, _ = csr_from_coo(index, index.new_empty([dim_size, 0]))
-    return rowptr, perm

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import batch_ptr, csr_from_coo, graph_ptr, segment_reduce, to_dense
+from geocompile.custom_ops import graph_ptr, segment_reduce, to_dense
+from geocompile.layers.common.groups import check_batch, sorted_by
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
@@ -92,7 +93,7 @@ def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: boo
         batch = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
         ptr = torch.arange(2, device=x.device) * x.size(0)
     else:
-        _check_batch("global_sort_pool", batch, x)
+        check_batch("global_sort_pool", "batch", batch, x.size(0), x)
         ptr = graph_ptr(batch)
     if sort_channels:
         x = _sorted_channels(x)
@@ -123,25 +124,6 @@ def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: 
         one_graph = torch.arange(2, device=x.device) * rows.size(0)
         out = segment_reduce(rows, one_graph, None, reduce)
         return nodes_back(out, node_dim) if x.dim() <= 2 else out.squeeze(0)
-    _check_batch(name, batch, rows)
-    if size is None:
-        rowptr, perm = batch_ptr(batch)
-    else:
-        if size < 0:
-            raise ValueError(f"geocompile.{name}: size must be at least 0, got {size}")
-        rowptr, perm, _ = csr_from_coo(batch, batch.new_empty((size, 0)))
+    check_batch(name, "batch", batch, rows.size(0), x)
+    rowptr, perm = sorted_by(name, batch, size)
     return nodes_back(segment_reduce(rows, rowptr, perm, reduce), node_dim)
-
-
-def _check_batch(name: str, batch: Tensor, rows: Tensor) -> None:
-    if not isinstance(batch, Tensor) or (batch.dtype != torch.int64 and batch.dtype != torch.int32):
-        raise TypeError(f"geocompile.{name}: batch must be a tensor of dtype int64 or int32")
-    if batch.dim() != 1 or batch.size(0) != rows.size(0):
-        raise ValueError(
-            f"geocompile.{name}: batch must have shape [{rows.size(0)}], one graph number for each node of x, "
-            f"got {list(batch.shape)}"
-        )
-    if batch.device != rows.device:
-        raise ValueError(
-            f"geocompile.{name}: x is on {rows.device} and batch on {batch.device}; move both to one"
-        )

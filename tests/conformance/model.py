@@ -11,6 +11,7 @@ from tests.conformance.case import LayerCase
 
 Examples = Callable[[tuple[int, int]], tuple[Tensor, ...]]
 SIDES = ("", "_target")
+KNOWN_AS = {"index": "batch"}  # the compiler tells from a name what an argument counts
 
 
 def positional(layer: torch.nn.Module, inputs: dict[str, Any]) -> tuple[Any, ...]:
@@ -34,8 +35,8 @@ def as_model(case: LayerCase) -> tuple[torch.nn.Module, Examples]:
             parameters += [part for part in parts if part != "None"]
             arguments.append(f"{name}=({', '.join(parts)})")
         elif isinstance(value, Tensor):
-            parameters.append(name)
-            arguments.append(f"{name}={name}")
+            parameters.append(KNOWN_AS.get(name, name))
+            arguments.append(f"{name}={parameters[-1]}")
         else:
             arguments.append(f"{name}={value!r}")
     return _module(layer, parameters, arguments), lambda size: _tensors(case.draw(size))

@@ -11,6 +11,7 @@ FAMILIES = (
     "stacks",
     "models",
     "attention",
+    "pools",
 )
 
 
