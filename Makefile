@@ -59,6 +59,7 @@ bench: setup  ## The benchmarks; tables go to docs/
 	$(BIN)/python -m benchmarks.gcn --write
 	$(BIN)/python -m benchmarks.aggregation --write
 	$(BIN)/python -m benchmarks.kernels --write
+	$(BIN)/python -m benchmarks.layers --write
 
 # Built against the installed torch, so that a wheel serves no other: pip's cache has a folder per torch.
 PEERS_CACHE = $(shell $(BIN)/python -m pip cache dir)/peers-torch-$(shell $(BIN)/python -c "import torch; print(torch.__version__)")

@@ -1,6 +1,7 @@
-"""docs/benchmarks/kernels.md: a heading that says what was measured on, and the tables in the order of the sections."""
+"""A file in docs/benchmarks: a heading that says what was measured on, and the tables in the order of the sections."""
 
 import argparse
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -8,26 +9,38 @@ from benchmarks import machine
 from benchmarks.kernels.measure import PATIENCE, THREADS
 from benchmarks.kernels.worker import LONGEST_CALL
 
-PEERS = ("torch_scatter", "torch_sparse", "torch_cluster", "torch_spline_conv")
-OUTPUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "kernels.md"
-END = "\n\nWritten by `python -m benchmarks.kernels --write`.\n"
+DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
 
 
-def write(heading: str, tables: dict[str, str], titles: list[str]) -> None:
-    """The tables in the order of `titles`; those that were not measured now stay as they are."""
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    stored = OUTPUT.read_text() if OUTPUT.exists() else ""
-    for part in stored.removesuffix(END).split("\n\n## ")[1:]:
-        tables.setdefault(part.split("\n", 1)[0], f"## {part.strip()}")
-    parts = [heading, *(tables[title] for title in titles if title in tables)]
-    OUTPUT.write_text("\n\n".join(parts) + END)
+@dataclass(frozen=True)
+class Document:
+    """A file of tables."""
+
+    title: str
+    package: str  # whose command writes it
+    peers: tuple[str, ...]  # whose versions its heading tells
+
+    @property
+    def output(self) -> Path:
+        """``docs/benchmarks/kernels.md`` of ``benchmarks.kernels``."""
+        return DOCS / f"{self.package.rpartition('.')[2]}.md"
+
+    def write(self, arguments: argparse.Namespace, tables: dict[str, str], titles: list[str]) -> None:
+        """The tables in the order of `titles`; those that were not measured now stay as they are."""
+        end = f"\n\nWritten by `python -m {self.package} --write`.\n"
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        stored = self.output.read_text() if self.output.exists() else ""
+        for part in stored.removesuffix(end).split("\n\n## ")[1:]:
+            tables.setdefault(part.split("\n", 1)[0], f"## {part.strip()}")
+        parts = [_heading(self, arguments), *(tables[title] for title in titles if title in tables)]
+        self.output.write_text("\n\n".join(parts) + end)
 
 
-def heading(arguments: argparse.Namespace) -> str:
+def _heading(document: Document, arguments: argparse.Namespace) -> str:
     """What the tables were measured on, and how to read them."""
-    peers = ", ".join(f"{peer} {_version(peer)}" for peer in PEERS)
+    peers = ", ".join(f"{peer} {_version(peer)}" for peer in document.peers)
     return (
-        f"# Operators beside their peers\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {arguments.mode}.\n\n"
+        f"# {document.title}\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {arguments.mode}.\n\n"
         "Calls are made in turns in one process: the median of each contender, and of these the best of the "
         f"processes (three by default, fewer where a setting takes more than {PATIENCE:g} s; a call of more than "
         f"{LONGEST_CALL:g} s is made once, for its time alone). A goal is met where the last column says so; peers "

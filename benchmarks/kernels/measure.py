@@ -41,9 +41,9 @@ def _setting(module: ModuleType, setting: str, arguments: argparse.Namespace) ->
     best = {name: min((run[name] for run in runs), key=lambda seen: seen["seconds"]) for name in runs[0]}
     peaks = {}
     if getattr(module, "MEASURES_MEMORY", False):
-        peaks = _worker(
-            "stock", "memory", module, setting, *(n for n, seen in best.items() if seen["calls"] > 1)
-        )
+        slow = getattr(module, "MEASURES_SLOW_CALLS", False)
+        names = [name for name, seen in best.items() if slow or seen["calls"] > 1]
+        peaks = _worker("stock", "memory", module, setting, *names)
     print(f"{len(runs)} processes, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     return {name: Measured(**seen, peak_bytes=peaks.get(name)) for name, seen in best.items()}
 

@@ -1,0 +1,1 @@
+"""Layers beside PyG's, whole forward calls: time and memory."""
