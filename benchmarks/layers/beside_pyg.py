@@ -14,10 +14,14 @@ def beside_pyg(make: Callable[[], torch.nn.Module], inputs: tuple[Tensor, ...]) 
     """`make` gives PyG's module; ours is what `from_pyg` makes of it. Both in eager, without gradients."""
     import geocompile
 
-    def ours() -> Callable[[], Tensor]:
-        return _call(geocompile.from_pyg(make()), inputs)
+    def seeded() -> torch.nn.Module:
+        torch.manual_seed(1)
+        return make()
 
-    return {OURS: ours, PYG: lambda: _call(make(), inputs)}
+    return {
+        OURS: lambda: _call(geocompile.from_pyg(seeded()), inputs),
+        PYG: lambda: _call(seeded(), inputs),
+    }
 
 
 def _call(layer: torch.nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], Tensor]:

@@ -13,11 +13,12 @@ from geocompile.custom_ops import gather_kernel_reduce, gather_segment_reduce, g
 def channels_at_once(channels: int, num_kernels: int) -> int:
     """How many channels go through the kernels together.
 
-    Sums of shape [num_nodes, num_kernels, channels] are wide. They are made a few channels at a time, some four times
+    Sums of shape [num_nodes, num_kernels, channels] are wide. They are made a few channels at a time, some twice
     the features themselves; the features that one pass gathers then stand close to each other.
     """
-    narrowest = 16  # a cache line of float32
-    return min(max(4 * channels // max(num_kernels, 1), narrowest), max(channels, 1))
+    line = 16  # a cache line of float32: a pass begins with one
+    width = 2 * channels // max(num_kernels, 1) // line * line
+    return min(max(width, line), max(channels, 1))
 
 
 def kernel_sum(
@@ -36,8 +37,11 @@ def kernel_sum(
     out = x.new_zeros([rowptr.size(0) - 1, matrices.size(2)])
     width = channels_at_once(matrices.size(1), matrices.size(0))
     for start in range(0, matrices.size(1), width):
-        sums = gather_kernel_reduce(x[:, start : start + width], rowptr, col, weight, reduce)
-        out = torch.addmm(out, sums.flatten(1), matrices[:, start : start + width].flatten(0, 1))
+        # No variable holds the sums: those of one pass are gone before the next makes its own.
+        out = out.addmm_(
+            gather_kernel_reduce(x[:, start : start + width], rowptr, col, weight, reduce).flatten(1),
+            matrices[:, start : start + width].flatten(0, 1),
+        )
     return out
 
 
@@ -61,8 +65,10 @@ def sparse_kernel_sum(
     width = channels_at_once(matrices.size(1), matrices.size(0))
     for start in range(0, matrices.size(1), width):
         part = x[:, start : start + width]
-        sums = gather_sparse_kernel_reduce(part, rowptr, col, weight, kernel, matrices, reduce)
-        out = torch.addmm(out, sums.flatten(1), matrices[:, start : start + width].flatten(0, 1))
+        out = out.addmm_(
+            gather_sparse_kernel_reduce(part, rowptr, col, weight, kernel, matrices, reduce).flatten(1),
+            matrices[:, start : start + width].flatten(0, 1),
+        )
     return out
 
 

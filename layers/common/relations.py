@@ -29,14 +29,22 @@ def relations_as(layer: str, edge_type: Tensor, edge_index: Tensor, num_relation
             f"geocompile.{layer}: edge_type must have shape [{edge_index.size(1)}], one relation for each edge of "
             f"edge_index, got {list(edge_type.shape)}"
         )
-    if not is_scripting() and not torch.compiler.is_compiling() and edge_type.device.type == "cpu":
-        outside = edge_type[(edge_type < 0) | (edge_type >= num_relations)]
-        if outside.numel() > 0:
-            raise IndexError(
-                f"geocompile.{layer}: edge_type holds {int(outside[0])}, "
-                f"but its values must lie in [0, {num_relations})"
-            )
-    return marked_outside(edge_type, num_relations)
+    if is_scripting() or torch.compiler.is_compiling() or edge_type.device.type != "cpu":
+        return marked_outside(edge_type, num_relations)
+    else:  # noqa: RET505  (TorchScript compiles what stands behind a return)
+        _check_relations(layer, edge_type, num_relations)
+        return edge_type.long()
+
+
+def _check_relations(layer: str, edge_type: Tensor, num_relations: int) -> None:
+    if edge_type.numel() == 0:
+        return
+    low, high = int(edge_type.min()), int(edge_type.max())
+    if low < 0 or high >= num_relations:
+        raise IndexError(
+            f"geocompile.{layer}: edge_type holds {low if low < 0 else high}, "
+            f"but its values must lie in [0, {num_relations})"
+        )
 
 
 def check_numbers(layer: str, x: Tensor, channels: int) -> None:

@@ -167,16 +167,21 @@ class RGCNConv(MessagePassing):
         norm = edge_weight_as("RGCNConv", edge_norm, edge_index, self.weight)
         if norm is not None:
             norm = norm.index_select(0, perm)
+        own = self._own(target, source, count)
         if source.is_floating_point():
-            out = self._from_features(source, rowptr, col, norm, count)
-        else:
-            relation = rows.index_select(0, perm) % self.num_relations
-            out = self._from_numbers(relation, source, rowptr, col, norm, count)
-        if self.root is not None and target is not None:
-            out = out + (
-                target @ self.root if target.is_floating_point() else self.root.index_select(0, target)
-            )
-        return out if self.bias is None else out + self.bias
+            return self._from_features(own, source, rowptr, col, norm)
+        relation = rows.index_select(0, perm) % self.num_relations
+        return own + self._from_numbers(relation, source, rowptr, col, norm, count)
+
+    def _own(self, target: Tensor | None, source: Tensor, count: int) -> Tensor:
+        """What a node has without neighbours, ``[num_targets, out_channels]``."""
+        if self.root is None or target is None:
+            own = self.weight.new_zeros([count, self.out_channels])
+            return own if self.bias is None else own + self.bias
+        if not target.is_floating_point():
+            own = self.root.index_select(0, target)
+            return own if self.bias is None else own + self.bias
+        return torch.nn.functional.linear(target, self.root.t(), self.bias)
 
     def _opened(
         self, x: Tensor | tuple[Tensor | None, Tensor | None] | None, edge_index: Tensor
@@ -216,15 +221,15 @@ class RGCNConv(MessagePassing):
             )
 
     def _from_features(
-        self, x: Tensor, rowptr: Tensor, col: Tensor, norm: Tensor | None, count: int
+        self, own: Tensor, x: Tensor, rowptr: Tensor, col: Tensor, norm: Tensor | None
     ) -> Tensor:
         if self.num_blocks is None:
-            return self._multiplied(x, rowptr, col, norm, count, self._matrices())
+            return self._multiplied(own, x, rowptr, col, norm, self._matrices())
         blocks: list[Tensor] = []
         size = self.weight.size(2)
-        for block in range(self.weight.size(1)):
-            part = x[:, block * size : (block + 1) * size]
-            blocks.append(self._multiplied(part, rowptr, col, norm, count, self.weight[:, block]))
+        for block, part in enumerate(own.chunk(self.weight.size(1), dim=1)):
+            features, matrices = x[:, block * size : (block + 1) * size], self.weight[:, block]
+            blocks.append(self._multiplied(part.clone(), features, rowptr, col, norm, matrices))
         return torch.cat(blocks, dim=1)
 
     def _matrices(self) -> Tensor:
@@ -236,17 +241,20 @@ class RGCNConv(MessagePassing):
             return (self.comp @ self.weight.flatten(1)).view(shape)
 
     def _multiplied(
-        self, x: Tensor, rowptr: Tensor, col: Tensor, norm: Tensor | None, count: int, matrices: Tensor
+        self, out: Tensor, x: Tensor, rowptr: Tensor, col: Tensor, norm: Tensor | None, matrices: Tensor
     ) -> Tensor:
-        """Features by node and relation, times the matrix of each relation, a few channels after the other."""
-        out = x.new_zeros([count, matrices.size(2)])
+        """``out`` plus features by node and relation, times each relation's matrix, a few channels after the other."""
         width = channels_at_once(matrices.size(1), self.num_relations)
         for start in range(0, matrices.size(1), width):
             weight = matrices[:, start : start + width].flatten(0, 1)
-            h = gather_segment_reduce(
-                x[:, start : start + width], rowptr, col, norm, None, self._per_relation(norm)
+            part = x[:, start : start + width]
+            # No variable holds the sums: those of one pass are gone before the next makes its own.
+            out = out.addmm_(
+                gather_segment_reduce(part, rowptr, col, norm, None, self._per_relation(norm)).view(
+                    [out.size(0), weight.size(0)]
+                ),
+                weight,
             )
-            out = torch.addmm(out, h.view([count, weight.size(0)]), weight)
         return out
 
     def _from_numbers(
