@@ -34,6 +34,7 @@ from geocompile.layers.models.deep_graph_infomax import DeepGraphInfomax
 from geocompile.layers.models.inner_product import InnerProductDecoder
 from geocompile.layers.models.jumping_knowledge import JumpingKnowledge
 from geocompile.layers.models.re_net import RENet
+from geocompile.layers.models.signed_gcn import SignedGCN
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
 from geocompile.layers.pool.global_attention import GlobalAttention
 from geocompile.layers.pool.global_pool import (
@@ -81,6 +82,7 @@ __all__ = [
     "SGConv",
     "Set2Set",
     "SignedConv",
+    "SignedGCN",
     "SplineConv",
     "TAGConv",
     "TopKPooling",

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from geocompile.layers.common.checks import check_count
+
 
 class Events(NamedTuple):
     """A batch of events as :class:`RENet` takes it, where there is no PyG ``Data``: TorchScript, engines.
@@ -38,8 +40,7 @@ class History:
     """
 
     def __init__(self, seq_len: int) -> None:
-        if seq_len < 1:
-            raise ValueError(f"geocompile.RENet: seq_len must be at least 1, got {seq_len}")
+        check_count("RENet", "seq_len", seq_len, 1)
         self.seq_len = seq_len
         self.step = 0
         self.last = 0

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import dropout, log_softmax
 
 from geocompile.custom_ops import csr_from_coo, gather_segment_reduce
+from geocompile.layers.common.checks import check_count
 from geocompile.layers.models.events import Events, History
 from geocompile.layers.models.recurrent import gru_state
 
@@ -69,8 +70,7 @@ class RENet(torch.nn.Module):
         super().__init__()
         sizes = {"num_nodes": num_nodes, "num_rels": num_rels, "hidden_channels": hidden_channels}
         for name, size in {**sizes, "seq_len": seq_len, "num_layers": num_layers}.items():
-            if size < 1:
-                raise ValueError(f"geocompile.RENet: {name} must be at least 1, got {size}")
+            check_count("RENet", name, size, 1)
         self.num_nodes = num_nodes
         self.num_rels = num_rels
         self.hidden_channels = hidden_channels

@@ -109,6 +109,27 @@ class Predicted(Around):
         return self.model(events)  # type: ignore[no-any-return]
 
 
+class SignedLosses(Around):
+    """The losses of a signed network for given pairs, and what it says of them."""
+
+    def forward(
+        self,
+        x: Tensor,
+        pos_edge_index: Tensor,
+        neg_edge_index: Tensor,
+        pairs: Tensor,
+        pos_others: Tensor,
+        neg_others: Tensor,
+    ) -> tuple[Tensor, ...]:
+        z = self.model(x, pos_edge_index, neg_edge_index)
+        return (
+            self.model.nll_loss(z, pos_edge_index, neg_edge_index, none_edge_index=pairs),
+            self.model.pos_embedding_loss(z, pos_edge_index, others=pos_others),
+            self.model.neg_embedding_loss(z, neg_edge_index, others=neg_others),
+            self.model.discriminate(z, pairs),
+        )
+
+
 class Interpolated(torch.nn.Module):
     """knn_interpolate between points of a grid, whose distances are exact in every precision."""
 

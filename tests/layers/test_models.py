@@ -20,9 +20,10 @@ from geocompile.layers import (
     InnerProductDecoder,
     JumpingKnowledge,
     RENet,
+    SignedGCN,
     knn_interpolate,
 )
-from geocompile.layers.models.pairs_of_nodes import sample_non_edges
+from geocompile.layers.models.pairs_of_nodes import sample_non_edges, sample_non_neighbours
 
 NOTHING = torch.nn.Identity
 
@@ -51,6 +52,56 @@ def test_every_pair_is_as_likely() -> None:
     assert counts[0, 1] == counts[1, 0] == 0
     assert counts[counts > 0].numel() == 7
     assert ((counts[counts > 0] - 100).abs() < 40).all()
+
+
+def test_every_node_without_an_edge_from_the_first_end_is_as_likely() -> None:
+    edges = torch.tensor([[0, 0, 1, 1, 1, 1, 1, 3], [1, 1, 0, 1, 2, 3, 4, 3]])
+    counts = torch.zeros(5, 5)
+    for seed in range(400):
+        found, others = sample_non_neighbours(edges, 5, seeded(seed))
+        assert found.tolist() == [True, True, *[False] * 5, True]  # node 1 has edges to all
+        counts.index_put_((edges[0, found], others), torch.ones(3), accumulate=True)
+    assert set(map(tuple, counts.nonzero().tolist())) == {(0, k) for k in (0, 2, 3, 4)} | {
+        (3, k) for k in (0, 1, 2, 4)
+    }
+    assert ((counts[0, [0, 2, 3, 4]] - 200).abs() < 60).all()
+    assert ((counts[3, [0, 1, 2, 4]] - 100).abs() < 45).all()
+    nothing = torch.empty(2, 0, dtype=torch.long)
+    assert [t.numel() for t in sample_non_neighbours(nothing, 0)] == [0, 0]
+
+
+def test_friends_and_foes_are_split_in_their_order() -> None:
+    edges = torch.randint(0, 30, (2, 50), generator=seeded(0))
+    train, test = SignedGCN(1, 2, 1).split_edges(edges, 0.25, generator=seeded(1))
+    assert test.size(1) == 12
+    assert sorted(torch.cat([train, test], 1).t().tolist()) == sorted(edges.t().tolist())
+    assert torch.equal(train, SignedGCN(1, 2, 1).split_edges(edges, 0.25, generator=seeded(1))[0])
+    rest = iter(edges.t().tolist())
+    assert all(pair in rest for pair in train.t().tolist())
+
+
+def test_a_signed_network_learns_to_tell_friends_from_foes() -> None:
+    """Two camps: friends within each, foes between them."""
+    pairs = torch.combinations(torch.arange(12)).t()
+    same = (pairs[0] < 6) == (pairs[1] < 6)
+    torch.manual_seed(0)
+    model = SignedGCN(4, 8, 2)
+    (friends, unseen_friends), (foes, unseen_foes) = (
+        model.split_edges(kind, 0.25, generator=seeded(1)) for kind in (pairs[:, same], pairs[:, ~same])
+    )
+    x = model.create_spectral_features(friends, foes)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for step in range(60):
+        optimizer.zero_grad()
+        model.loss(model(x, friends, foes), friends, foes, generator=seeded(step)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        z = model(x, friends, foes)
+    are_friends = [
+        model.discriminate(z, unseen)[:, :2].argmax(1) == 0 for unseen in (unseen_friends, unseen_foes)
+    ]
+    assert are_friends[0].float().mean() > 0.8
+    assert are_friends[1].float().mean() < 0.2
 
 
 def test_the_split_holds_every_edge_once_and_no_pair_twice() -> None:
@@ -232,8 +283,21 @@ def test_a_list_of_graphs_is_one_batch_without_a_device_and_scattered_over_devic
             ValueError,
             "z must have shape",
         ),
-        (lambda: RENet(3, 0, 2, 1), ValueError, "num_rels must be at least 1"),
-        (lambda: RENet.pre_transform(0), ValueError, "seq_len must be at least 1"),
+        (lambda: RENet(3, 0, 2, 1), ValueError, "num_rels must be an integer of at least 1"),
+        (lambda: SignedGCN(3, 5, 2), ValueError, "hidden_channels must be even"),
+        (lambda: SignedGCN(3, 4, 0), ValueError, "num_layers must be an integer of at least 1"),
+        (lambda: SignedGCN(3, 4, 1).split_edges(torch.zeros(2, 4).long(), 2), ValueError, "from 0 to 1"),
+        (
+            lambda: SignedGCN(3, 4, 1).create_spectral_features(*[torch.zeros(2, 1).long()] * 2),
+            ValueError,
+            "1 nodes have no 3 spectral features",
+        ),
+        (
+            lambda: SignedGCN(3, 4, 1).create_spectral_features(*[torch.tensor([[0], [7]])] * 2, 5),
+            IndexError,
+            "from 0 to 4, got 0 to 7",
+        ),
+        (lambda: RENet.pre_transform(0), ValueError, "seq_len must be an integer of at least 1"),
         (
             lambda: knn_interpolate(torch.ones(2), torch.ones(2, 1), torch.ones(2, 1)),
             ValueError,

@@ -72,6 +72,33 @@ def test_an_odd_lstm_is_rounded_down_as_in_pyg() -> None:
     torch.testing.assert_close(ours(xs), theirs(xs), rtol=1e-10, atol=1e-12)
 
 
+def test_signed_losses_are_pygs_for_the_pairs_that_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch_geometric.nn.models.signed_gcn as home
+
+    theirs = pyg.SignedGCN(3, 4, 2, lamb=3, bias=False).double()
+    ours = geocompile.from_pyg(theirs)
+    friends, foes, none = torch.randint(0, 6, (3, 2, 8))
+    others = torch.randint(0, 6, (8,))
+    monkeypatch.setattr(home, "negative_sampling", lambda edges, num_nodes: none)
+    monkeypatch.setattr(home, "structured_negative_sampling", lambda edges, num_nodes: (*edges, others))
+    z = ours(torch.randn(6, 3, dtype=torch.float64), friends, foes)
+    parts = (
+        ours.nll_loss(z, friends, foes, none_edge_index=none),
+        ours.pos_embedding_loss(z, friends, others=others),
+        ours.neg_embedding_loss(z, foes, others=others),
+    )
+    found = parts[0] + ours.lamb * (parts[1] + parts[2])
+    torch.testing.assert_close(found, theirs.loss(z, friends, foes), rtol=1e-10, atol=1e-12)
+    again = geocompile.to_pyg(layers.SignedGCN(3, 4, 2, bias=False).double())
+    assert again.lin.bias is None
+    assert torch.isfinite(again(torch.randn(6, 3, dtype=torch.float64), friends, foes)).all()
+
+
+def test_a_signed_network_of_odd_size_stays_pygs() -> None:
+    kept = from_pyg_report(pyg.SignedGCN(3, 5, 2))[1].kept
+    assert "odd size" in kept[0].reason
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [

@@ -1,4 +1,4 @@
-"""JumpingKnowledge, the auto-encoders, DeepGraphInfomax, RENet: PyG's to ours, and back."""
+"""JumpingKnowledge, the auto-encoders, DeepGraphInfomax, RENet, SignedGCN: PyG's to ours, and back."""
 
 from typing import Any
 
@@ -141,6 +141,25 @@ def _re_net(kind: Any, old: Any) -> torch.nn.Module:
     return _parts(new, old, "sub_gru", "obj_gru", "sub_lin", "obj_lin")
 
 
+def signed_gcn(old: Any) -> torch.nn.Module:
+    """PyG's SignedGCN; its layers themselves are taken over and converted on their own."""
+    require(
+        old.hidden_channels % 2 == 0, "its embeddings have an odd size, which its halves do not add up to"
+    )
+    check_module(old, 1, 2, 1)
+    return _signed_gcn(layers.SignedGCN, old)
+
+
+def to_signed_gcn(old: layers.SignedGCN) -> torch.nn.Module:
+    """PyG's SignedGCN."""
+    return _signed_gcn(pyg_nn().SignedGCN, old)
+
+
+def _signed_gcn(kind: Any, old: Any) -> torch.nn.Module:
+    new = kind(old.in_channels, old.hidden_channels, old.num_layers, old.lamb)
+    return _parts(new, old, "conv1", "convs", "lin")
+
+
 def _parts(new: Any, old: Any, *names: str) -> torch.nn.Module:
     """The modules themselves, so that what is shared stays shared."""
     for name in names:
@@ -158,6 +177,7 @@ FROM_PYG: dict[str, Converter] = {
     f"{_HOME}.deep_graph_infomax.DeepGraphInfomax": deep_graph_infomax,
     f"{_HOME}.jumping_knowledge.JumpingKnowledge": jumping_knowledge,
     f"{_HOME}.re_net.RENet": re_net,
+    f"{_HOME}.signed_gcn.SignedGCN": signed_gcn,
 }
 TO_PYG: dict[type[torch.nn.Module], Converter] = {
     layers.ARGA: to_arga,
@@ -167,5 +187,6 @@ TO_PYG: dict[type[torch.nn.Module], Converter] = {
     layers.InnerProductDecoder: to_inner_product_decoder,
     layers.JumpingKnowledge: to_jumping_knowledge,
     layers.RENet: to_re_net,
+    layers.SignedGCN: to_signed_gcn,
     layers.VGAE: to_vgae,
 }

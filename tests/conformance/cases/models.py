@@ -1,4 +1,4 @@
-"""JumpingKnowledge, the auto-encoders, DeepGraphInfomax, RENet, DataParallel, knn_interpolate."""
+"""JumpingKnowledge, the auto-encoders, DeepGraphInfomax, RENet, SignedGCN, DataParallel, knn_interpolate."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import torch
 from geocompile import layers
 from tests.conformance import wrapped_models as wrapped
 from tests.conformance.case import LayerCase, Sample
+from tests.conformance.cases.stacks import two_graphs
 from tests.conformance.formulas import models as formulas
 
 Make = Callable[[Any], torch.nn.Module]
@@ -175,6 +176,39 @@ def re_net(num_layers: int = 1, **options: Any) -> LayerCase:
     )
 
 
+def signed(num_layers: int, **options: Any) -> LayerCase:
+    without = {} if options.get("bias", True) else {"PyG": "PyG's constructor takes no notice of bias=False"}
+    return both(
+        "SignedGCN",
+        f"{num_layers} layers, {options}",
+        lambda nn: nn.SignedGCN(3, 4, num_layers, **options),
+        two_graphs,
+        formulas.signed_gcn,
+        without=without,
+    )
+
+
+def two_graphs_and_pairs(s: Sample) -> dict[str, Any]:
+    given = two_graphs(s)
+    counts = {side: given[f"{side}_edge_index"].size(1) for side in ("pos", "neg")}
+    others = {f"{side}_others": torch.randint(0, max(s.num_nodes, 1), (n,)) for side, n in counts.items()}
+    return {**given, "pairs": s.edge_index.flip(0), **others}
+
+
+def signed_losses() -> LayerCase:
+    return both(
+        "SignedGCN",
+        "losses, discriminate",
+        lambda nn: wrapped.SignedLosses(nn.SignedGCN(3, 4, 2)),
+        two_graphs_and_pairs,
+        formulas.signed_losses,
+        without={
+            **LOSS,
+            "PyG": "PyG's losses take no pairs; with those that it draws they are compared in tests/pyg",
+        },
+    )
+
+
 def interpolated(k: int, batches: bool) -> LayerCase:
     def inputs(s: Sample) -> dict[str, Any]:
         queries = s.num_nodes + 2
@@ -245,6 +279,10 @@ CASES = [
     re_net(),
     re_net(dropout=0.3, bias=False),
     re_net(num_layers=2),
+    signed(2),
+    signed(1, lamb=2.0),
+    signed(3, bias=False),
+    signed_losses(),
     *(interpolated(k, batches) for k, batches in ((3, False), (1, False), (3, True))),
     parallel(),
 ]

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geocompile.layers import JumpingKnowledge, RENet
+from geocompile.layers import JumpingKnowledge, RENet, SignedGCN
 from tests.conformance.formulas import stacked
 from tests.conformance.formulas.neighbourhoods import gcn
+from tests.conformance.formulas.stacks import signed
 
 
 def encoded(encoder: Any, x: Tensor, edge_index: Tensor) -> Any:
@@ -162,6 +163,50 @@ def re_net(around: Any, **events: Tensor) -> tuple[Tensor, Tensor]:
             logits = logits if last.bias is None else logits + last.bias
             result.append(logits - torch.log(torch.exp(logits).sum()))
     return stacked(results[0], model.num_nodes), stacked(results[1], model.num_nodes)
+
+
+def signed_gcn(model: SignedGCN, x: Tensor, pos_edge_index: Tensor, neg_edge_index: Tensor) -> Tensor:
+    for conv in (model.conv1, *model.convs):
+        x = signed(conv, x, pos_edge_index, neg_edge_index)
+        x = torch.where(x > 0, x, 0.0)
+    return x
+
+
+def signed_losses(
+    around: Any,
+    x: Tensor,
+    pos_edge_index: Tensor,
+    neg_edge_index: Tensor,
+    pairs: Tensor,
+    pos_others: Tensor,
+    neg_others: Tensor,
+) -> tuple[Tensor, ...]:
+    z = signed_gcn(around.model, x, pos_edge_index, neg_edge_index)
+    chances = [_chances(around.model.lin, z, given) for given in (pos_edge_index, neg_edge_index, pairs)]
+    kinds = [_mean([-math.log(float(row[k])) for row in rows]) for k, rows in enumerate(chances)]
+    return (
+        torch.tensor(sum(kinds) / 3, dtype=torch.float64),
+        _triplets(z, pos_edge_index, pos_others, 1.0),
+        _triplets(z, neg_edge_index, neg_others, -1.0),
+        stacked([torch.log(row) for row in chances[2]], 3),
+    )
+
+
+def _chances(lin: Any, z: Tensor, pairs: Tensor) -> list[Tensor]:
+    values = [torch.exp(lin.weight @ torch.cat([z[i], z[j]]) + lin.bias) for i, j in pairs.t().tolist()]
+    return [value / value.sum() for value in values]
+
+
+def _triplets(z: Tensor, edges: Tensor, others: Tensor, sign: float) -> Tensor:
+    terms = []
+    for (i, j), k in zip(edges.t().tolist(), others.tolist(), strict=True):
+        near, far = sum((z[i] - z[j]) ** 2), sum((z[i] - z[k]) ** 2)
+        terms.append(max(sign * float(near - far), 0.0))
+    return torch.tensor(_mean(terms), dtype=torch.float64)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
 
 
 def _mean_met(model: RENet, events: dict[str, Tensor], side: str, event: int, step: int) -> Tensor:

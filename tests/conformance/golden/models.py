@@ -17,10 +17,12 @@ from geocompile.layers import (
     InnerProductDecoder,
     JumpingKnowledge,
     RENet,
+    SignedGCN,
     knn_interpolate,
 )
 from geocompile.layers.data_parallel import cuts_of
 from geocompile.layers.models.events import Events
+from geocompile.layers.models.signed_spectrum import signs_of
 from tests.conformance.golden import Values, assert_golden
 
 
@@ -181,6 +183,51 @@ def interpolated(values: Values, k: int) -> None:
     check(values, out=knn_interpolate(*arguments, k))  # type: ignore[arg-type]
 
 
+def signed_gcn(values: Values, lamb: float) -> None:
+    """1.2.0 has one matrix for aggregates and own features side by side, and a bias always."""
+    state, width = {}, values["in.x"].size(1)
+    for key, value in parts(values, "").items():
+        layer, _, kind = key.rpartition(".")
+        if layer == "lin":
+            state[key] = value
+        elif kind == "bias":
+            state[f"{layer}_r.bias"] = value
+        else:
+            own = width if layer.startswith("conv1.") else value.size(0)
+            state[f"{layer}_l.weight"], state[f"{layer}_r.weight"] = value[:, :-own], value[:, -own:]
+    num_layers = 1 + len({key.split(".")[1] for key in state if key.startswith("convs.")})
+    model = SignedGCN(width, 6, num_layers, lamb).double()
+    model.load_state_dict(state)
+    pos, neg, none = (values[f"in.{kind}_edge_index"] for kind in ("pos", "neg", "none"))
+    z = model(values["in.x"], pos, neg)
+    nll = model.nll_loss(z, pos, neg, none_edge_index=none)
+    friends = model.pos_embedding_loss(z, pos, others=values["in.k_pos"])
+    foes = model.neg_embedding_loss(z, neg, others=values["in.k_neg"])
+    assert_golden((z, model.discriminate(z, none)), (values["out.z"], values["out.logp"]))
+    recorded = [values[f"out.{name}"] for name in ("nll", "pos_emb", "neg_emb", "loss")]
+    assert_golden([nll, friends, foes, nll + model.lamb * (friends + foes)], recorded)
+    assert_golden(
+        [torch.tensor(value, dtype=torch.float64) for value in model.test(z, pos, neg)],
+        [values["out.auc"], values["out.f1"]],
+    )
+
+
+def spectral_features(values: Values) -> None:
+    """Of float32; vectors are known up to their signs, or up to a rotation where singular values are equal."""
+    pos, neg = values["in.pos_edge_index"], values["in.neg_edge_index"]
+    x = SignedGCN(3, 4, 1).create_spectral_features(pos, neg, 7)
+    torch.testing.assert_close((x @ x.t()).double(), values["out.projector"], rtol=1e-5, atol=1e-5)
+    edges = torch.cat([pos, neg], dim=1)
+    torch.testing.assert_close(
+        (signs_of(edges, pos.size(1), 7) @ x.double()).norm(dim=0),
+        values["out.singular_values"],
+        rtol=1e-5,
+        atol=1e-5,
+    )
+    guessed = SignedGCN(3, 4, 1).create_spectral_features(pos, neg)
+    assert torch.equal(guessed, x[: guessed.size(0)])
+
+
 GOLDEN = {
     "ARGA_0": adversarial,
     "ARGVA_0": adversarial,
@@ -194,6 +241,9 @@ GOLDEN = {
     "JumpingKnowledge_2": jumping_knowledge,
     "RENet_0": re_net,
     "RENet_pre_transform_0": pre_transform,
+    "SignedGCN_0": lambda values: signed_gcn(values, 5),
+    "SignedGCN_2": lambda values: signed_gcn(values, 2),
+    "SignedGCN_create_spectral_features_0": spectral_features,
     "VGAE_0": vgae,
     "knn_interpolate_0": lambda values: interpolated(values, 3),
     "knn_interpolate_2": lambda values: interpolated(values, 1),
