@@ -167,15 +167,24 @@ class Reference:
 
 
 def _move(inputs: Mapping[str, Array], rng: np.random.Generator, finer: bool) -> dict[str, Array]:
-    """Inputs whose floats are off by one rounding: as far as storing them may have moved them."""
+    """Inputs whose floats are off by one rounding: as far as storing them may have moved them.
+
+    The largest and the least stay what they are: a model may refuse what lies outside, as SplineConv does above one.
+    """
     moved = dict(inputs)
     for name, array in inputs.items():
         if array.dtype.kind == "f":
             dtype = np.dtype(np.float64) if finer else array.dtype
             signs = rng.integers(0, 2, size=array.shape) * 2 - 1
             change = _rounding(float(np.finfo(array.dtype).eps), finer=dtype != array.dtype)
-            moved[name] = (array.astype(np.float64) * (1 + signs * change)).astype(dtype)
+            values = (array.astype(np.float64) * (1 + signs * change)).astype(dtype)
+            moved[name] = np.minimum(np.maximum(values, _least(array)), -_least(-array))
     return moved
+
+
+def _least(array: Array) -> float:
+    """The least number, whatever is none left out."""
+    return float(np.fmin.reduce(array, axis=None, initial=np.inf))
 
 
 def _within_rounding(left: Array, right: Array) -> bool:

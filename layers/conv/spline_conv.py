@@ -190,6 +190,6 @@ def _check_range(pseudo: Tensor) -> None:
     low, high = float(pseudo.min()), float(pseudo.max())
     if low < 0.0 or high > 1.0:
         raise ValueError(
-            f"geocompile.SplineConv: pseudo holds {low if low < 0.0 else high:g}, but its values must lie in [0, 1]; "
+            f"geocompile.SplineConv: pseudo holds {low if low < 0.0 else high}, but its values must lie in [0, 1]; "
             "normalise them, or let them wrap around with check_pseudo=False"
         )

@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import geocompile
 from geocompile.errors import MissingRuntimeError, VerificationError
 from geocompile.exporters.program import TensorSpec
 from geocompile.verification import Report, verify
@@ -462,3 +464,21 @@ def test_a_float64_model_is_held_to_float64():
     report = verify(bundle, model)
     assert not report.ok
     assert only_output(report, "example 0").bound < 1e-12
+
+
+class OnlyUpToOne(torch.nn.Module):
+    """Refuses what lies outside of [0, 1], as layers with pseudo-coordinates do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` [num_nodes, 3]; the result is of the same shape."""
+        if not torch.compiler.is_compiling() and x.numel() and float(x.max()) > 1.0:
+            raise ValueError("x must lie in [0, 1]")
+        return 2 * x
+
+
+def test_inputs_are_moved_within_the_range_that_the_model_was_given(tmp_path: Path) -> None:
+    x = torch.rand(9, 3)
+    x[4] = 1.0
+    bundle = geocompile.compile(OnlyUpToOne().eval(), (x,), ["onnx"], tmp_path / "bundle")
+    assert bundle.manifest.verification is not None
+    assert bundle.manifest.verification["ok"] is True
