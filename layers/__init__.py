@@ -13,12 +13,15 @@ from geocompile.layers.conv.gated_graph_conv import GatedGraphConv
 from geocompile.layers.conv.gatv2_conv import GATv2Conv
 from geocompile.layers.conv.gcn2_conv import GCN2Conv
 from geocompile.layers.conv.gcn_conv import GCNConv
+from geocompile.layers.conv.gen_conv import GENConv
 from geocompile.layers.conv.gin_conv import GINConv
 from geocompile.layers.conv.gine_conv import GINEConv
 from geocompile.layers.conv.gmm_conv import GMMConv
 from geocompile.layers.conv.graph_conv import GraphConv
 from geocompile.layers.conv.le_conv import LEConv
 from geocompile.layers.conv.nn_conv import NNConv
+from geocompile.layers.conv.pna_conv import PNAConv
+from geocompile.layers.conv.res_gated_graph_conv import ResGatedGraphConv
 from geocompile.layers.conv.rgcn_conv import RGCNConv
 from geocompile.layers.conv.sage_conv import SAGEConv
 from geocompile.layers.conv.sg_conv import SGConv
@@ -65,6 +68,7 @@ __all__ = [
     "GATv2Conv",
     "GCN2Conv",
     "GCNConv",
+    "GENConv",
     "GINConv",
     "GINEConv",
     "GMMConv",
@@ -76,8 +80,10 @@ __all__ = [
     "LEConv",
     "MessagePassing",
     "NNConv",
+    "PNAConv",
     "RENet",
     "RGCNConv",
+    "ResGatedGraphConv",
     "SAGEConv",
     "SGConv",
     "Set2Set",

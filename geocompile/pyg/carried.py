@@ -51,10 +51,18 @@ def check_layer(
     """
     if not isinstance(old.aggr, str) or old.aggr not in aggregations:
         raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
+    decomposed = getattr(old, "_decomposed_layers", 1)
+    check_with(old, _fresh(old, *arguments, aggr=old.aggr, decomposed_layers=decomposed, **options), linears)
+
+
+def check_with(old: Any, fresh: Any, linears: dict[str, tuple[str, ...]]) -> None:
+    """The same next to a layer as it is made, for one whose ``aggr`` is not a reduction.
+
+    Raises:
+        KeepError: it carries something else.
+    """
     if getattr(old, "_explain", None):
         raise KeepError("it is being explained: its messages are masked")
-    decomposed = getattr(old, "_decomposed_layers", 1)
-    fresh = _fresh(old, *arguments, aggr=old.aggr, decomposed_layers=decomposed, **options)
     _check_like(old, fresh)
     for name, parameters in linears.items():
         linear = old.get_submodule(name)

@@ -12,7 +12,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from geocompile import layers
-from geocompile.layers import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv, TransformerConv
+from geocompile.layers import (
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    GENConv,
+    GINConv,
+    GraphConv,
+    PNAConv,
+    SAGEConv,
+    TransformerConv,
+)
 from tests.layers.user_layers import Plain, TutorialEdgeConv
 
 NUM_NODES, NUM_EDGES, CHANNELS = 10, 97, 5
@@ -64,6 +74,14 @@ FUSED: dict[str, tuple[Callable[[], torch.nn.Module], bool]] = {
         lambda: TransformerConv(CHANNELS, CHANNELS, edge_dim=1, dropout=0.5),
         True,
     ),
+    "PNAConv": (
+        lambda: PNAConv(CHANNELS, CHANNELS, ["max", "mean", "std"], ["linear"], torch.ones(9)),
+        False,
+    ),
+    "GENConv power mean": (
+        lambda: GENConv(CHANNELS, CHANNELS, "powermean", p=2.0, norm=None, expansion=1),
+        False,
+    ),
     "a layer without a message": (lambda: Plain(aggr="max"), False),
 }
 
@@ -72,6 +90,13 @@ FUSED: dict[str, tuple[Callable[[], torch.nn.Module], bool]] = {
 def test_neither_forward_nor_backward_has_a_row_of_features_per_edge(name: str) -> None:
     make, weighted = FUSED[name]
     assert largest_of_forward_and_backward(make(), weighted) <= 2 * NUM_EDGES
+
+
+def test_the_softmax_of_messages_has_no_row_of_features_per_edge_before_its_gradient() -> None:
+    layer = GENConv(CHANNELS, CHANNELS, norm=None, expansion=1)
+    with torch.no_grad(), LargestTensor() as largest:
+        layer(torch.randn(NUM_NODES, CHANNELS), torch.randint(0, NUM_NODES, (2, NUM_EDGES)))
+    assert largest.numel <= 2 * NUM_EDGES
 
 
 def test_many_heads_are_never_there_once_per_edge_and_channel() -> None:

@@ -6,6 +6,7 @@ from geocompile.pyg.converters import (
     aggregations,
     attention,
     kernels,
+    messages,
     models,
     neighbourhoods,
     pools,
@@ -14,7 +15,7 @@ from geocompile.pyg.converters import (
 )
 from geocompile.pyg.converters.shared import Converter
 
-_FAMILIES = (neighbourhoods, kernels, attention, spectral, stacks, pools, models, aggregations)
+_FAMILIES = (neighbourhoods, kernels, attention, messages, spectral, stacks, pools, models, aggregations)
 
 FROM_PYG: dict[str, Converter] = {path: f for family in _FAMILIES for path, f in family.FROM_PYG.items()}
 """Path of a PyG class -> converter. A new layer is one line in its family's table and one function above it."""

@@ -12,6 +12,7 @@ FAMILIES = (
     "models",
     "attention",
     "pools",
+    "messages",
 )
 
 
