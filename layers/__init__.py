@@ -1,6 +1,7 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
 from geocompile.layers.aggr.attentional import AttentionalAggregation
+from geocompile.layers.aggr.softmax import SoftmaxAggregation
 from geocompile.layers.common.softmax import softmax
 from geocompile.layers.conv.agnn_conv import AGNNConv
 from geocompile.layers.conv.appnp import APPNP
@@ -30,6 +31,8 @@ from geocompile.layers.conv.spline_conv import SplineConv
 from geocompile.layers.conv.tag_conv import TAGConv
 from geocompile.layers.conv.transformer_conv import TransformerConv
 from geocompile.layers.data_parallel import DataParallel
+from geocompile.layers.dense.dense_sage_conv import DenseSAGEConv
+from geocompile.layers.dense.diff_pool import dense_diff_pool
 from geocompile.layers.message_passing import MessagePassing
 from geocompile.layers.models.adversarial import ARGA, ARGVA
 from geocompile.layers.models.autoencoder import GAE, VGAE
@@ -38,6 +41,9 @@ from geocompile.layers.models.inner_product import InnerProductDecoder
 from geocompile.layers.models.jumping_knowledge import JumpingKnowledge
 from geocompile.layers.models.re_net import RENet
 from geocompile.layers.models.signed_gcn import SignedGCN
+from geocompile.layers.norm.batch_norm import BatchNorm
+from geocompile.layers.norm.graph_norm import GraphNorm
+from geocompile.layers.norm.layer_norm import LayerNorm
 from geocompile.layers.pool.coarsening import avg_pool, avg_pool_x, max_pool, max_pool_x
 from geocompile.layers.pool.global_attention import GlobalAttention
 from geocompile.layers.pool.global_pool import (
@@ -46,6 +52,7 @@ from geocompile.layers.pool.global_pool import (
     global_mean_pool,
     global_sort_pool,
 )
+from geocompile.layers.pool.sag_pooling import SAGPooling
 from geocompile.layers.pool.set2set import Set2Set
 from geocompile.layers.pool.topk_pooling import TopKPooling
 from geocompile.layers.unpool.knn_interpolate import knn_interpolate
@@ -59,11 +66,13 @@ __all__ = [
     "AGNNConv",
     "ARMAConv",
     "AttentionalAggregation",
+    "BatchNorm",
     "CGConv",
     "ChebConv",
     "DNAConv",
     "DataParallel",
     "DeepGraphInfomax",
+    "DenseSAGEConv",
     "GATConv",
     "GATv2Conv",
     "GCN2Conv",
@@ -75,9 +84,11 @@ __all__ = [
     "GatedGraphConv",
     "GlobalAttention",
     "GraphConv",
+    "GraphNorm",
     "InnerProductDecoder",
     "JumpingKnowledge",
     "LEConv",
+    "LayerNorm",
     "MessagePassing",
     "NNConv",
     "PNAConv",
@@ -85,16 +96,19 @@ __all__ = [
     "RGCNConv",
     "ResGatedGraphConv",
     "SAGEConv",
+    "SAGPooling",
     "SGConv",
     "Set2Set",
     "SignedConv",
     "SignedGCN",
+    "SoftmaxAggregation",
     "SplineConv",
     "TAGConv",
     "TopKPooling",
     "TransformerConv",
     "avg_pool",
     "avg_pool_x",
+    "dense_diff_pool",
     "global_add_pool",
     "global_max_pool",
     "global_mean_pool",

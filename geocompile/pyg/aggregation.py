@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import segment_reduce, segment_softmax
+from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.groups import groups_of
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
@@ -52,42 +52,3 @@ class SegmentAggregation(torch.nn.Module):
     def extra_repr(self) -> str:
         """The reduction, for ``print(model)``."""
         return self.reduce
-
-
-class SoftmaxSegmentAggregation(torch.nn.Module):
-    r"""Sums the rows of ``x`` that belong together, weighted per channel by their softmax at a temperature.
-
-    .. math::
-        \sum_i \frac{\exp(t x_i)}{\sum_j \exp(t x_j)} x_i
-
-    Args:
-        t: inverse temperature, a number, or a parameter ``[1]`` or ``[channels]``.
-        semi_grad: no gradient through the softmax.
-
-    Source: Li et al., "DeeperGCN: all you need to train deeper GCNs" (2020); PyG's SoftmaxAggregation.
-
-    >>> x = torch.tensor([[1.0], [3.0], [4.0]])
-    >>> SoftmaxSegmentAggregation(0.0, False)(x, torch.tensor([0, 0, 1]))
-    tensor([[2.],
-            [4.]])
-    """
-
-    def __init__(self, t: float | torch.nn.Parameter, semi_grad: bool) -> None:
-        super().__init__()
-        self.t = t
-        self.semi_grad = semi_grad
-
-    def forward(
-        self,
-        x: Tensor,
-        index: Tensor | None = None,
-        ptr: Tensor | None = None,
-        dim_size: int | None = None,
-        dim: int = -2,
-        max_num_elements: int | None = None,
-    ) -> Tensor:
-        """Arguments and errors as in :class:`SegmentAggregation`."""
-        rowptr, perm = groups_of("SegmentAggregation", x, index, ptr, dim_size, dim)
-        scores = x.detach() if self.semi_grad else x
-        alpha = segment_softmax(nodes_first(scores * self.t, dim), rowptr, perm)
-        return nodes_back(segment_reduce(nodes_first(x, dim) * alpha, rowptr, perm, "sum"), dim)

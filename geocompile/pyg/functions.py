@@ -9,6 +9,7 @@ from typing import Any
 _POOLS = ("global_add_pool", "global_mean_pool", "global_max_pool")
 _HOMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "torch_geometric.nn.pool.glob": ("geocompile.layers", _POOLS),
+    "torch_geometric.nn.dense.diff_pool": ("geocompile.layers", ("dense_diff_pool",)),
     "torch_geometric.utils._softmax": ("geocompile.pyg.reductions", ("softmax",)),
     "torch_geometric.utils._scatter": ("geocompile.pyg.reductions", ("scatter",)),
     "torch_geometric.utils._segment": ("geocompile.pyg.reductions", ("segment",)),

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 import geocompile
-from geocompile.layers import AttentionalAggregation, GlobalAttention, Set2Set, TopKPooling
+from geocompile.layers import (
+    AttentionalAggregation,
+    GATConv,
+    GlobalAttention,
+    SAGPooling,
+    Set2Set,
+    SoftmaxAggregation,
+    TopKPooling,
+)
 from geocompile.pyg import from_pyg_report
 
 pyg = pytest.importorskip("torch_geometric.nn")
@@ -46,6 +54,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"edge_attr must have shape \[2, ...\].*\[3, 2\]",
     ),
     "a short batch of TopK": (lambda: TopKPooling(2)(X, EDGES, None, BATCH[1:]), ValueError, NO_BATCH),
+    "a wide GNN": (
+        lambda: SAGPooling(2, GNN=GATConv, heads=2)(X, EDGES),
+        ValueError,
+        r"GNN must give .*got \[3, 2\]",
+    ),
+    "a learned t without gradient": (
+        lambda: SoftmaxAggregation(1.0, True, True),
+        ValueError,
+        "semi_grad=True",
+    ),
+    "a fixed t per channel": (lambda: SoftmaxAggregation(channels=3), ValueError, "needs learn=True"),
+    "other channels than t has": (
+        lambda: SoftmaxAggregation(learn=True, channels=3)(X, BATCH),
+        ValueError,
+        r"\[\*, num_elements, 3\], got \[3, 2\]",
+    ),
     "transposed edges": (lambda: TopKPooling(2)(X, torch.ones(4, 2).long()), ValueError, "transpose it"),
 }
 
@@ -93,3 +117,12 @@ def test_an_lstm_that_set2set_cannot_feed_is_kept(options: dict[str, Any]) -> No
     theirs = pyg.aggr.Set2Set(2, 2, **options)
     _, report = from_pyg_report(theirs)
     assert "lstm" in report.kept[0].reason
+
+
+def test_a_sag_pooling_of_pyg_takes_its_convolution_along() -> None:
+    theirs = pyg.SAGPooling(2, GNN=pyg.GATConv, heads=1).double()
+    ours = geocompile.from_pyg(theirs)
+    assert type(ours.gnn) is GATConv
+    x = torch.randn(3, 2, dtype=torch.float64)
+    torch.testing.assert_close(ours(x, EDGES)[0], theirs(x, EDGES)[0])
+    assert type(geocompile.to_pyg(ours).gnn) is pyg.GATConv

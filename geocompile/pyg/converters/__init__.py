@@ -5,17 +5,31 @@ import torch
 from geocompile.pyg.converters import (
     aggregations,
     attention,
+    dense,
     kernels,
     messages,
     models,
     neighbourhoods,
+    norms,
     pools,
     spectral,
     stacks,
 )
 from geocompile.pyg.converters.shared import Converter
 
-_FAMILIES = (neighbourhoods, kernels, attention, messages, spectral, stacks, pools, models, aggregations)
+_FAMILIES = (
+    neighbourhoods,
+    kernels,
+    attention,
+    messages,
+    spectral,
+    stacks,
+    pools,
+    models,
+    dense,
+    norms,
+    aggregations,
+)
 
 FROM_PYG: dict[str, Converter] = {path: f for family in _FAMILIES for path, f in family.FROM_PYG.items()}
 """Path of a PyG class -> converter. A new layer is one line in its family's table and one function above it."""

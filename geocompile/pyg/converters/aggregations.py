@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from geocompile.pyg.aggregation import SegmentAggregation, SoftmaxSegmentAggregation
+from geocompile import layers
+from geocompile.pyg.aggregation import SegmentAggregation
 from geocompile.pyg.carried import KeepError, check_aggregation
-from geocompile.pyg.converters.shared import Converter, pyg_nn
+from geocompile.pyg.converters.shared import Converter, pyg_nn, take_over
 
 
 def aggregation(reduce: str) -> Callable[[Any], torch.nn.Module]:
@@ -29,8 +30,9 @@ def softmax_aggregation(old: Any) -> torch.nn.Module:
         torch.nn.Parameter,
     ):
         raise KeepError(f"its t is a {type(old.t).__name__}, which learn={old.learn} is not")
-    t = old.t if old.learn else float(old.t)
-    return SoftmaxSegmentAggregation(t, old.semi_grad and not old.learn)
+    if not old.learn:
+        return layers.SoftmaxAggregation(float(old.t), semi_grad=old.semi_grad)
+    return take_over(layers.SoftmaxAggregation(old._init_t, True, channels=old.channels), old, {}, ("t",))
 
 
 def to_aggregation(old: SegmentAggregation) -> torch.nn.Module:
@@ -40,15 +42,10 @@ def to_aggregation(old: SegmentAggregation) -> torch.nn.Module:
     return new
 
 
-def to_softmax_aggregation(old: SoftmaxSegmentAggregation) -> torch.nn.Module:
+def to_softmax_aggregation(old: layers.SoftmaxAggregation) -> torch.nn.Module:
     """PyG's SoftmaxAggregation."""
-    learn = isinstance(old.t, torch.nn.Parameter)
-    channels = old.t.numel() if isinstance(old.t, torch.nn.Parameter) else 1
-    new = pyg_nn().aggr.SoftmaxAggregation(1.0 if learn else old.t, learn, old.semi_grad, channels)
-    if learn:
-        new.t = old.t
-    result: torch.nn.Module = new
-    return result
+    new = pyg_nn().aggr.SoftmaxAggregation(old.initial_t, old.learn, old.semi_grad, old.channels)
+    return take_over(new, old, {}, ("t",) if old.learn else ())
 
 
 _NAMES = {"Sum": "sum", "Mean": "mean", "Max": "max", "Min": "min", "Mul": "mul"}
@@ -61,5 +58,5 @@ FROM_PYG: dict[str, Converter] = {
 }
 TO_PYG: dict[type[torch.nn.Module], Converter] = {
     SegmentAggregation: to_aggregation,
-    SoftmaxSegmentAggregation: to_softmax_aggregation,
+    layers.SoftmaxAggregation: to_softmax_aggregation,
 }

@@ -1,4 +1,4 @@
-"""Global attention, Set2Set, TopKPooling: options and weights from PyG's layer to ours, and back."""
+"""Global attention, Set2Set, TopKPooling, SAGPooling: options and weights from PyG's layer to ours, and back."""
 
 import contextlib
 import warnings
@@ -73,6 +73,20 @@ def topk_pooling(old: Any) -> torch.nn.Module:
     return take_over(new, old, {"select": ("weight",)})
 
 
+def sag_pooling(old: Any) -> torch.nn.Module:
+    """PyG's SAGPooling; its convolution is converted, or stays, on its own."""
+    check_selection(old, type(old)(1, 0.5, min_score=old.min_score, nonlinearity=old.select.act))
+    select = old.select
+    new = layers.SAGPooling(
+        old.in_channels,
+        kept_by(select),
+        min_score=select.min_score,
+        multiplier=old.multiplier,
+        nonlinearity=select.act,
+    )
+    return take_over(new, old, {"select": ("weight",)}, ("gnn",))
+
+
 def check_selection(old: Any, fresh: Any) -> None:
     """Refuse a pooling by scores unless it and its parts are as its constructor made them.
 
@@ -115,6 +129,18 @@ def to_topk_pooling(old: layers.TopKPooling) -> torch.nn.Module:
     return take_over(pyg_nn().TopKPooling(old.in_channels, *options), old, {"select": ("weight",)})
 
 
+def to_sag_pooling(old: layers.SAGPooling) -> torch.nn.Module:
+    """PyG's SAGPooling."""
+    new = pyg_nn().SAGPooling(
+        old.in_channels,
+        pyg_ratio(old),
+        min_score=old.min_score,
+        multiplier=old.multiplier,
+        nonlinearity=old.select.act,
+    )
+    return take_over(new, old, {"select": ("weight",)}, ("gnn",))
+
+
 def to_attentional_aggregation(old: layers.AttentionalAggregation) -> torch.nn.Module:
     """PyG's AttentionalAggregation."""
     new: torch.nn.Module = pyg_nn().aggr.AttentionalAggregation(old.gate_nn, old.nn)
@@ -141,10 +167,12 @@ FROM_PYG: dict[str, Converter] = {
     "torch_geometric.deprecation.GlobalAttention": global_attention,  # where PyG's decorator leaves the class
     "torch_geometric.nn.aggr.set2set.Set2Set": set2set,
     "torch_geometric.nn.pool.topk_pool.TopKPooling": topk_pooling,
+    "torch_geometric.nn.pool.sag_pool.SAGPooling": sag_pooling,
 }
 TO_PYG: dict[type[torch.nn.Module], Converter] = {
     layers.AttentionalAggregation: to_attentional_aggregation,
     layers.GlobalAttention: to_global_attention,
     layers.Set2Set: to_set2set,
     layers.TopKPooling: to_topk_pooling,
+    layers.SAGPooling: to_sag_pooling,
 }

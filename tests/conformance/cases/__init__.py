@@ -13,6 +13,8 @@ FAMILIES = (
     "attention",
     "pools",
     "messages",
+    "dense",
+    "norms",
 )
 
 

@@ -1,4 +1,4 @@
-"""GlobalAttention, AttentionalAggregation, Set2Set, TopKPooling."""
+"""GlobalAttention, AttentionalAggregation, Set2Set, TopKPooling, SAGPooling, SoftmaxAggregation."""
 
 import warnings
 from collections.abc import Callable
@@ -6,11 +6,21 @@ from typing import Any
 
 import torch
 
-from geocompile.layers import AttentionalAggregation, GlobalAttention, Set2Set, TopKPooling
+from geocompile.layers import (
+    AttentionalAggregation,
+    GCNConv,
+    GlobalAttention,
+    GraphConv,
+    SAGPooling,
+    Set2Set,
+    SoftmaxAggregation,
+    TopKPooling,
+)
 from tests.conformance.case import LayerCase, Sample
 from tests.conformance.cases.neighbourhoods import Inputs, pyg_layer
 from tests.conformance.formulas import pools as formulas
 
+ATTN = {"attn": ["num_nodes", 3]}
 PYG_NAMES = "PyG 2.8.1 calls the batch vector index: the other cases compare"
 
 
@@ -114,6 +124,38 @@ def topk(inputs: Inputs, ratio: float | int | None = 0.5, theirs: Any = None, **
         inputs,
         formulas.topk,
         pyg_layer("TopKPooling", 3, theirs or ratio, **options),
+        dynamic=ATTN if inputs is scored_by_others else None,
+    )
+
+
+def sag(inputs: Inputs, conv: Any = GraphConv, **options: Any) -> LayerCase:
+    def pyg() -> torch.nn.Module:
+        import torch_geometric.nn
+
+        return pyg_layer("SAGPooling", 3, GNN=getattr(torch_geometric.nn, conv.__name__), **options)()
+
+    return LayerCase(
+        "SAGPooling",
+        f"{inputs.__name__}, {conv.__name__}, {options}",
+        lambda: SAGPooling(3, GNN=conv, **options).double(),
+        inputs,
+        formulas.sag,
+        pyg,
+        dynamic=ATTN if inputs is scored_by_others else None,
+    )
+
+
+def softmax(inputs: Inputs, **options: Any) -> LayerCase:
+    return LayerCase(
+        "SoftmaxAggregation",
+        f"{inputs.__name__}, {options}",
+        lambda: SoftmaxAggregation(**options).double(),
+        inputs,
+        formulas.softmax,
+        pyg_layer("SoftmaxAggregation", **options),
+        without={"gradients": "the gradient is not that of the result, on purpose"}
+        if "semi_grad" in options
+        else {},
     )
 
 
@@ -134,4 +176,12 @@ CASES = [
     topk(attributed, 1, theirs=1.7, nonlinearity=torch.sin),
     topk(attributed, min_score=0.3),
     topk(scored_by_others, None, min_score=0.2, multiplier=0.5),
+    sag(attributed),
+    sag(one_graph, GCNConv, ratio=0.8, improved=True),
+    sag(scored_by_others, ratio=2, nonlinearity=torch.sigmoid, multiplier=2.0),
+    sag(attributed, aggr="max", min_score=0.3),
+    softmax(indexed, t=0.7),
+    softmax(indexed, learn=True, t=2.0, channels=3),
+    softmax(by_ptr, learn=True),
+    softmax(in_parallel, semi_grad=True),
 ]

@@ -6,8 +6,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from geocompile.layers import AttentionalAggregation, GlobalAttention, Set2Set, TopKPooling
+from geocompile.layers import (
+    AttentionalAggregation,
+    GCNConv,
+    GlobalAttention,
+    SAGPooling,
+    Set2Set,
+    SoftmaxAggregation,
+    TopKPooling,
+)
 from tests.conformance.formulas import stacked
+from tests.conformance.formulas.neighbourhoods import gcn, graph
 
 
 def members(
@@ -101,7 +110,7 @@ def topk(
 
 
 def kept_graph(
-    pool: TopKPooling,
+    pool: TopKPooling | SAGPooling,
     projected: list[Tensor],
     x: Tensor,
     edge_index: Tensor,
@@ -130,10 +139,41 @@ def kept_graph(
     )
 
 
-def chosen(pool: TopKPooling, group: list[int], scores: list[Tensor]) -> list[int]:
+def chosen(pool: TopKPooling | SAGPooling, group: list[int], scores: list[Tensor]) -> list[int]:
     """The nodes of one graph that stay."""
     if pool.min_score is not None:
         best = max((scores[n].item() for n in group), default=0.0)
         return [n for n in group if scores[n] > min(pool.min_score, best - 1e-7)]
     count = math.ceil(pool.ratio * len(group)) if isinstance(pool.ratio, float) else pool.ratio
     return sorted(group, key=lambda n: -scores[n].item())[:count]
+
+
+def sag(
+    pool: SAGPooling,
+    x: Tensor,
+    edge_index: Tensor,
+    edge_attr: Tensor | None = None,
+    batch: Tensor | None = None,
+    attn: Tensor | None = None,
+) -> tuple[Tensor | None, ...]:
+    """The convolution by its own formula."""
+    read = x if attn is None else attn
+    formula = gcn if isinstance(pool.gnn, GCNConv) else graph
+    scores = [row[0] * pool.select.weight[0, 0] for row in formula(pool.gnn, read, edge_index)]
+    return kept_graph(pool, scores, x, edge_index, edge_attr, batch)
+
+
+def softmax(
+    aggregation: SoftmaxAggregation,
+    x: Tensor,
+    index: Tensor | None = None,
+    dim_size: int | None = None,
+    ptr: Tensor | None = None,
+    dim: int = -2,
+) -> Tensor:
+    t = torch.as_tensor(aggregation.t, dtype=torch.float64).expand(x.size(-1))
+    rows = []
+    for group in members(x.size(0), index, dim_size, ptr):
+        total = sum((t * x[n]).exp() for n in group)
+        rows.append(sum(((t * x[n]).exp() / total * x[n] for n in group), x.new_zeros(x.shape[1:])))
+    return stacked(rows, *x.shape[1:])
