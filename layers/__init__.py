@@ -9,6 +9,7 @@ from geocompile.layers.conv.arma_conv import ARMAConv
 from geocompile.layers.conv.cg_conv import CGConv
 from geocompile.layers.conv.cheb_conv import ChebConv
 from geocompile.layers.conv.dna_conv import DNAConv
+from geocompile.layers.conv.edge_conv import DynamicEdgeConv, EdgeConv
 from geocompile.layers.conv.gat_conv import GATConv
 from geocompile.layers.conv.gated_graph_conv import GatedGraphConv
 from geocompile.layers.conv.gatv2_conv import GATv2Conv
@@ -20,8 +21,11 @@ from geocompile.layers.conv.gine_conv import GINEConv
 from geocompile.layers.conv.gmm_conv import GMMConv
 from geocompile.layers.conv.graph_conv import GraphConv
 from geocompile.layers.conv.le_conv import LEConv
+from geocompile.layers.conv.meta_layer import MetaLayer
 from geocompile.layers.conv.nn_conv import NNConv
 from geocompile.layers.conv.pna_conv import PNAConv
+from geocompile.layers.conv.point_conv import PointConv
+from geocompile.layers.conv.ppf_conv import PPFConv
 from geocompile.layers.conv.res_gated_graph_conv import ResGatedGraphConv
 from geocompile.layers.conv.rgcn_conv import RGCNConv
 from geocompile.layers.conv.sage_conv import SAGEConv
@@ -30,6 +34,7 @@ from geocompile.layers.conv.signed_conv import SignedConv
 from geocompile.layers.conv.spline_conv import SplineConv
 from geocompile.layers.conv.tag_conv import TAGConv
 from geocompile.layers.conv.transformer_conv import TransformerConv
+from geocompile.layers.conv.x_conv import XConv
 from geocompile.layers.data_parallel import DataParallel
 from geocompile.layers.dense.dense_sage_conv import DenseSAGEConv
 from geocompile.layers.dense.diff_pool import dense_diff_pool
@@ -73,6 +78,8 @@ __all__ = [
     "DataParallel",
     "DeepGraphInfomax",
     "DenseSAGEConv",
+    "DynamicEdgeConv",
+    "EdgeConv",
     "GATConv",
     "GATv2Conv",
     "GCN2Conv",
@@ -90,8 +97,11 @@ __all__ = [
     "LEConv",
     "LayerNorm",
     "MessagePassing",
+    "MetaLayer",
     "NNConv",
     "PNAConv",
+    "PPFConv",
+    "PointConv",
     "RENet",
     "RGCNConv",
     "ResGatedGraphConv",
@@ -106,6 +116,7 @@ __all__ = [
     "TAGConv",
     "TopKPooling",
     "TransformerConv",
+    "XConv",
     "avg_pool",
     "avg_pool_x",
     "dense_diff_pool",

@@ -19,7 +19,21 @@ Dynamic = Mapping[str, Mapping[int, str] | Sequence[int | str]]
 """What a user says of them: input name -> ``{dimension: name}``, or all its sizes, names where they vary."""
 
 # x_0 holds the first layer's features of the same nodes, as GCN2Conv takes them.
-_NODE_INPUTS = {"x", "x_0", "pos", "z", "y", "h", "batch", "feat", "features", "normal", "normals", "nodes"}
+_NODE_INPUTS = {
+    "x",
+    "x_0",
+    "pos",
+    "z",
+    "y",
+    "h",
+    "batch",
+    "feat",
+    "features",
+    "norm",
+    "normal",
+    "normals",
+    "nodes",
+}
 _EDGE_INPUTS = {"pseudo"}  # the pseudo-coordinates of spline and mixture convolutions
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}

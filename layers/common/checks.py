@@ -17,6 +17,18 @@ def check_count(layer: str, name: str, value: Any, least: int) -> None:
         raise ValueError(f"geocompile.{layer}: {name} must be an integer of at least {least}, got {value!r}")
 
 
+def check_module(layer: str, name: str, value: Any) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        TypeError: it is something else, such as a function.
+    """
+    if not isinstance(value, torch.nn.Module):
+        raise TypeError(
+            f"geocompile.{layer}: {name} must be a torch.nn.Module, got {type(value)}; wrap a function in a module"
+        )
+
+
 def check_edge_index(layer: str, edge_index: Tensor) -> None:
     """Refuse anything but an integer tensor of shape ``[2, num_edges]``.
 

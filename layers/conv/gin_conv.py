@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from geocompile.custom_ops import gather_segment_reduce
-from geocompile.layers.common.checks import check_features
+from geocompile.layers.common.checks import check_features, check_module
 from geocompile.layers.common.linear import reset
 from geocompile.layers.common.pairs import opened
 from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
@@ -64,10 +64,7 @@ class GINConv(MessagePassing):
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, flow, node_dim=node_dim)
-        if not isinstance(nn, torch.nn.Module):
-            raise TypeError(
-                f"geocompile.GINConv: nn must be a torch.nn.Module, got {type(nn)}; wrap a function in a module"
-            )
+        check_module("GINConv", "nn", nn)
         self.nn = nn
         self.initial_eps = float(eps)
         self.sender_first = sender_first

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import segment_reduce
-from geocompile.layers.common.checks import check_matrix, edge_attr_as
+from geocompile.layers.common.checks import check_matrix, check_module, edge_attr_as
 from geocompile.layers.common.linear import infer_size, linear, reset
 from geocompile.layers.common.pairs import opened
 from geocompile.layers.common.propagation import ends, group_edges
@@ -70,10 +70,7 @@ class GINEConv(MessagePassing):
         flow: str = "source_to_target",
     ) -> None:
         super().__init__(aggr, flow, node_dim=0)
-        if not isinstance(nn, torch.nn.Module):
-            raise TypeError(
-                f"geocompile.GINEConv: nn must be a torch.nn.Module, got {type(nn)}; wrap a function in a module"
-            )
+        check_module("GINEConv", "nn", nn)
         self.nn = nn
         self.initial_eps = float(eps)
         self.sender_first = sender_first

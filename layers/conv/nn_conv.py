@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce, segment_reduce
-from geocompile.layers.common.checks import check_matrix
+from geocompile.layers.common.checks import check_matrix, check_module
 from geocompile.layers.common.kernels import kernel_sum
 from geocompile.layers.common.linear import Linear, infer_size, linear, pair_of_channels, reset
 from geocompile.layers.common.pairs import opened
@@ -82,10 +82,7 @@ class NNConv(MessagePassing):
         flow: str = "source_to_target",
     ) -> None:
         super().__init__(aggr, flow, node_dim=0)
-        if not isinstance(nn, torch.nn.Module):
-            raise TypeError(
-                f"geocompile.NNConv: nn must be a torch.nn.Module, got {type(nn)}; wrap a function in a module"
-            )
+        check_module("NNConv", "nn", nn)
         source, target = pair_of_channels("NNConv", in_channels)
         self.in_channels = in_channels
         self.source_channels = source

@@ -11,6 +11,7 @@ from geocompile.pyg.converters import (
     models,
     neighbourhoods,
     norms,
+    points,
     pools,
     spectral,
     stacks,
@@ -29,6 +30,7 @@ _FAMILIES = (
     dense,
     norms,
     aggregations,
+    points,
 )
 
 FROM_PYG: dict[str, Converter] = {path: f for family in _FAMILIES for path, f in family.FROM_PYG.items()}

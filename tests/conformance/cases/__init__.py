@@ -15,6 +15,7 @@ FAMILIES = (
     "messages",
     "dense",
     "norms",
+    "points",
 )
 
 

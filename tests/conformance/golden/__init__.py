@@ -17,7 +17,7 @@ from torch import Tensor
 from tests.conformance.columns import assert_same
 
 DATA = Path(__file__).parent / "data"
-FAMILIES = ("neighbourhoods", "kernels", "spectral", "stacks", "models", "pools", "dense")
+FAMILIES = ("neighbourhoods", "kernels", "spectral", "stacks", "models", "pools", "dense", "points")
 Values = dict[str, Tensor]
 
 

@@ -1,0 +1,103 @@
+"""PointConv: a network on each neighbour and where it lies, then the maximum."""
+
+import torch
+from torch import Tensor
+
+from geocompile.custom_ops import segment_reduce
+from geocompile.layers.common.checks import check_module
+from geocompile.layers.common.linear import reset
+from geocompile.layers.common.points import PointPair, opened_points, points_grouped
+from geocompile.layers.message_passing import MessagePassing
+
+
+class PointConv(MessagePassing):
+    r"""The PointNet set layer.
+
+    .. math::
+        \mathbf{x}'_i = \gamma_\Theta\left(\max_{j \in \mathcal{N}(i) \cup \{i\}} h_\Theta(\mathbf{x}_j,
+        \mathbf{p}_j - \mathbf{p}_i)\right)
+
+    A node counts once among its neighbours, however many self-loops the graph has. Equal to PyG 2.8.1's PointNetConv
+    (PointConv), state dict included, except that the constructor leaves the weights of the networks as they are, and
+    that of two clouds no node is the other's: there node k of one is a neighbour of node k of the other, as here with
+    ``add_self_loops=True``.
+
+    Args:
+        local_nn: :math:`h_\Theta`, a module that maps [num_edges, in_channels + dim] to [num_edges, channels]; None:
+            the identity.
+        global_nn: :math:`\gamma_\Theta`, a module that maps [num_targets, channels] to [num_targets, out_channels];
+            None: the identity.
+        add_self_loops: every node is its own neighbour; None: where ``pos`` is one tensor.
+        aggr: ``"max"``, ``"add"``, ``"mean"``, ``"min"`` or ``"mul"``.
+        sender_first: a pair is sending and receiving points whatever the flow, as in PyG 2.8.1; default: element k
+            belongs to ``edge_index[k]``.
+        flow: as in :class:`MessagePassing`.
+
+    Shapes:
+        ``x`` [num_nodes, in_channels], None for no features, or a pair of such, of which only the sending one counts;
+        ``pos`` [num_nodes, dim], or a pair ([num_sources, dim], [num_targets, dim]); ``edge_index`` [2, num_edges]
+        (int64 or int32); result [num_targets, out_channels].
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, dtype, shape or device.
+        IndexError: a node number is negative or too large.
+
+    Source: Qi et al., "PointNet: deep learning on point sets for 3D classification and segmentation" (2016);
+    Qi et al., "PointNet++: deep hierarchical feature learning on point sets in a metric space" (2017).
+
+    >>> conv = PointConv()
+    >>> pos = torch.tensor([[0.0, 0.0], [1.0, -2.0]])
+    >>> conv(torch.tensor([[5.0], [4.0]]), pos, torch.tensor([[1], [0]]))
+    tensor([[5., 1., 0.],
+            [4., 0., 0.]])
+    """
+
+    computes_in_forward = True
+
+    def __init__(
+        self,
+        local_nn: torch.nn.Module | None = None,
+        global_nn: torch.nn.Module | None = None,
+        *,
+        add_self_loops: bool | None = None,
+        aggr: str = "max",
+        sender_first: bool = False,
+        flow: str = "source_to_target",
+    ) -> None:
+        super().__init__(aggr, flow, node_dim=0)
+        for name, network in (("local_nn", local_nn), ("global_nn", global_nn)):
+            if network is not None:
+                check_module("PointConv", name, network)
+        self.local_nn = local_nn
+        self.global_nn = global_nn
+        self.add_self_loops = add_self_loops
+        self.sender_first = sender_first
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of both networks anew."""
+        for network in (self.local_nn, self.global_nn):
+            if network is not None:
+                reset(network)
+
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor | None, Tensor | None] | None,
+        pos: Tensor | tuple[Tensor, Tensor],
+        edge_index: Tensor,
+    ) -> Tensor:
+        """The features of every target node after the convolution; see the class for shapes and errors."""
+        points: PointPair = opened_points("PointConv", x, pos, edge_index, self.flow, self.sender_first)
+        loops = self.add_self_loops
+        rowptr, rows, col = points_grouped(
+            edge_index, self.flow, points, not points.is_pair if loops is None else loops
+        )
+        h = points.source.index_select(0, col) - points.target.index_select(0, rows)
+        features = points.x
+        if features is not None:
+            h = torch.cat([features.index_select(0, col), h], dim=1)
+        if self.local_nn is not None:
+            h = self.local_nn(h)
+        out = segment_reduce(h, rowptr, None, self._reduce)
+        if self.global_nn is not None:
+            out = self.global_nn(out)
+        return out
