@@ -8,7 +8,7 @@ OLDEST_ORT := .venv-ort-oldest
 OLDEST_ORT_VERSION = $(shell $(PYTHON) -c "import sys; print({13: '1.20'}.get(sys.version_info[1], '1.18' if sys.version_info[1] < 13 else '1.24'))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-ort-oldest lint types bench peers clean
+.PHONY: help setup demo examples test test-full test-ort-oldest lint types bench peers clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,6 +32,9 @@ setup: .venv/.built  ## Make .venv with geocompile and all that its development 
 
 demo: setup  ## Train, compile, verify and compare on handwritten digits
 	$(BIN)/geocompile demo
+
+examples: setup  ## The programs of examples/, with all their training
+	for example in examples/*.py; do $(BIN)/python $$example || exit 1; done
 
 test: setup  ## The tests, under 15 minutes
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 20 -m "not slow and not gpu"
