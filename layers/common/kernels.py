@@ -21,6 +21,17 @@ def channels_at_once(channels: int, num_kernels: int) -> int:
     return min(max(width, line), max(channels, 1))
 
 
+def with_product(out: Tensor, sums: Tensor, matrices: Tensor) -> Tensor:
+    """``out + sums @ matrices`` in place of ``out``, in the dtype of the sums: under autocast they are of float32.
+
+    Args:
+        out: ``[num_rows, out_channels]``, not needed any more.
+        sums: ``[num_rows, num_kernels * channels]``.
+        matrices: ``[num_kernels, channels, out_channels]``.
+    """
+    return out.to(sums.dtype).addmm_(sums, matrices.flatten(0, 1).to(sums.dtype))
+
+
 def kernel_sum(
     x: Tensor, rowptr: Tensor, col: Tensor, weight: Tensor, matrices: Tensor, reduce: str
 ) -> Tensor:
@@ -38,9 +49,10 @@ def kernel_sum(
     width = channels_at_once(matrices.size(1), matrices.size(0))
     for start in range(0, matrices.size(1), width):
         # No variable holds the sums: those of one pass are gone before the next makes its own.
-        out = out.addmm_(
+        out = with_product(
+            out,
             gather_kernel_reduce(x[:, start : start + width], rowptr, col, weight, reduce).flatten(1),
-            matrices[:, start : start + width].flatten(0, 1),
+            matrices[:, start : start + width],
         )
     return out
 
@@ -65,9 +77,10 @@ def sparse_kernel_sum(
     width = channels_at_once(matrices.size(1), matrices.size(0))
     for start in range(0, matrices.size(1), width):
         part = x[:, start : start + width]
-        out = out.addmm_(
+        out = with_product(
+            out,
             gather_sparse_kernel_reduce(part, rowptr, col, weight, kernel, matrices, reduce).flatten(1),
-            matrices[:, start : start + width].flatten(0, 1),
+            matrices[:, start : start + width],
         )
     return out
 

@@ -12,7 +12,7 @@ from geocompile.layers.common.checks import (
     check_pair,
     edge_weight_as,
 )
-from geocompile.layers.common.kernels import channels_at_once
+from geocompile.layers.common.kernels import channels_at_once, with_product
 from geocompile.layers.common.linear import glorot_, pair_of_channels
 from geocompile.layers.common.pairs import count_receiving, sending_end
 from geocompile.layers.common.propagation import check_range, end_of, ends, group_edges
@@ -246,14 +246,14 @@ class RGCNConv(MessagePassing):
         """``out`` plus features by node and relation, times each relation's matrix, a few channels after the other."""
         width = channels_at_once(matrices.size(1), self.num_relations)
         for start in range(0, matrices.size(1), width):
-            weight = matrices[:, start : start + width].flatten(0, 1)
             part = x[:, start : start + width]
             # No variable holds the sums: those of one pass are gone before the next makes its own.
-            out = out.addmm_(
+            out = with_product(
+                out,
                 gather_segment_reduce(part, rowptr, col, norm, None, self._per_relation(norm)).view(
-                    [out.size(0), weight.size(0)]
+                    [out.size(0), self.num_relations * part.size(1)]
                 ),
-                weight,
+                matrices[:, start : start + width],
             )
         return out
 

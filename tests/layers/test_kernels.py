@@ -1,5 +1,6 @@
 """What the conformance cases do not say of the layers that weigh neighbours by kernels: memory, sizes, refusals."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,32 @@ def test_no_tensor_has_a_row_of_features_for_each_edge(name: str) -> None:
     with LargestTensor() as largest:
         make()(X.clone().requires_grad_(), EDGES, edge_attr).sum().backward()
     assert largest.numel <= 2 * NUM_EDGES
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", KERNELS)
+def test_under_autocast_features_of_either_dtype_give_nearly_the_same(name: str, dtype: torch.dtype) -> None:
+    make, edge_attr = KERNELS[name]
+    conv = make()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = conv(X.to(dtype), EDGES, edge_attr)
+    bound = 60 * torch.finfo(torch.bfloat16).eps
+    torch.testing.assert_close(out.float(), conv(X, EDGES, edge_attr), rtol=bound, atol=bound)
+    out.float().sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", KERNELS)
+def test_in_half_precision_they_give_nearly_the_same(name: str, dtype: torch.dtype) -> None:
+    make, edge_attr = KERNELS[name]
+    conv, attr = make().to(dtype), edge_attr if edge_attr is TYPES else edge_attr.to(dtype)
+    out = conv(X.to(dtype), EDGES, attr)
+    assert out.dtype == dtype
+    exact = copy.deepcopy(conv).double()(
+        X.to(dtype).double(), EDGES, attr if attr is TYPES else attr.double()
+    )
+    bound = 60 * torch.finfo(dtype).eps
+    torch.testing.assert_close(out.double(), exact, rtol=bound, atol=bound)
 
 
 @pytest.mark.parametrize(
