@@ -1,5 +1,6 @@
 """Graph neural network layers that train in eager, script, and export with graphs of any size."""
 
+from geocompile.custom_ops import fps, graclus, knn, knn_graph, nearest, radius, radius_graph, voxel_grid
 from geocompile.layers.aggr.attentional import AttentionalAggregation
 from geocompile.layers.aggr.softmax import SoftmaxAggregation
 from geocompile.layers.common.softmax import softmax
@@ -120,12 +121,20 @@ __all__ = [
     "avg_pool",
     "avg_pool_x",
     "dense_diff_pool",
+    "fps",
     "global_add_pool",
     "global_max_pool",
     "global_mean_pool",
     "global_sort_pool",
+    "graclus",
+    "knn",
+    "knn_graph",
     "knn_interpolate",
     "max_pool",
     "max_pool_x",
+    "nearest",
+    "radius",
+    "radius_graph",
     "softmax",
+    "voxel_grid",
 ]

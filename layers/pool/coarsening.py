@@ -1,5 +1,9 @@
 """Graphs made smaller: the nodes of a cluster become one, and what belongs to them is pooled."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -7,6 +11,35 @@ from geocompile.custom_ops import coalesce, consecutive, renumber_edges, scatter
 from geocompile.custom_ops.operators.csr import rows_named
 
 
+def _takes_data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets a function on tensors take a ``Data`` too; TorchScript reads what is written in it."""
+
+    @functools.wraps(function)
+    def pool(*args: Any, **kwargs: Any) -> Any:
+        data = args[1] if len(args) > 1 else kwargs.get("data")
+        if data is None or isinstance(data, Tensor):
+            return function(*args, **kwargs)
+        return _pooled_data(function, *args, **kwargs)
+
+    return pool
+
+
+def _pooled_data(
+    function: Callable[..., Any], cluster: Tensor, data: Any, transform: Callable[[Any], Any] | None = None
+) -> Any:
+    try:
+        from torch_geometric.data import Batch  # type: ignore[attr-defined]
+    except ImportError as error:
+        raise ImportError(
+            f"geocompile.{function.__name__} of a Data needs torch_geometric ({error}): pip install geocompile[pyg]"
+        ) from None
+    names = ("x", "edge_index", "edge_attr", "batch", "pos")
+    pooled = function(cluster, *(getattr(data, name, None) for name in names))
+    batch = Batch(**dict(zip(names, pooled, strict=True)))
+    return batch if transform is None else transform(batch)
+
+
+@_takes_data
 def max_pool(
     cluster: Tensor,
     x: Tensor | None,
@@ -19,6 +52,8 @@ def max_pool(
 
     ``x'_c = max_{i in c} x_i``, channel by channel, and ``pos'_c`` the mean. An edge stands between two clusters where
     there is one between their nodes; edges within a cluster go, and the attributes of those that become one are added.
+
+    As in PyG, ``max_pool(cluster, data, transform=None)`` takes a ``Data`` and gives a ``Batch``, transformed.
 
     Args:
         cluster: ``[num_nodes]`` int64 or int32, any numbers: those of `graclus`, `voxel_grid`, ...
@@ -36,11 +71,12 @@ def max_pool(
         ValueError: For a wrong dtype, shape or length.
         IndexError: For an edge that points outside.
 
-    Source: ``torch_geometric.nn.pool.max_pool``, with tensors instead of a ``Data``.
+    Source: ``torch_geometric.nn.pool.max_pool``.
     """
     return _pool("max_pool", cluster, x, edge_index, edge_attr, batch, pos, "max")
 
 
+@_takes_data
 def avg_pool(
     cluster: Tensor,
     x: Tensor | None,
@@ -49,7 +85,7 @@ def avg_pool(
     batch: Tensor | None = None,
     pos: Tensor | None = None,
 ) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]:
-    """`max_pool` with the mean of the features: ``x'_c = mean_{i in c} x_i``.
+    """`max_pool` with the mean of the features: ``x'_c = mean_{i in c} x_i``; of a ``Data`` too.
 
     Args:
         cluster: ``[num_nodes]`` int64 or int32, any numbers.
@@ -66,7 +102,7 @@ def avg_pool(
         ValueError: For a wrong dtype, shape or length.
         IndexError: For an edge that points outside.
 
-    Source: ``torch_geometric.nn.pool.avg_pool``, with tensors instead of a ``Data``.
+    Source: ``torch_geometric.nn.pool.avg_pool``.
     """
     return _pool("avg_pool", cluster, x, edge_index, edge_attr, batch, pos, "mean")
 

@@ -43,6 +43,25 @@ def test_a_pooled_graph_is_that_of_pyg(ours: object) -> None:
         torch.testing.assert_close(got, want)
 
 
+@pytest.mark.parametrize("ours", [max_pool, avg_pool])
+def test_a_data_is_pooled_and_transformed_as_by_pyg(ours: object) -> None:
+    pyg = pytest.importorskip("torch_geometric", reason="PyG is not installed (extra: pyg)")
+    from torch_geometric.nn import pool
+
+    g = graph(20, 60)
+    cluster = torch.randint(0, 7, (20,))
+    for names in (("x", "edge_index"), ("x", "edge_index", "edge_attr", "pos")):
+        data = pyg.data.Data(**{name: g[name] for name in names})
+        for transform in (None, pyg.transforms.ToUndirected(reduce="max")):
+            theirs = getattr(pool, ours.__name__)(cluster, data, transform)
+            found = ours(cluster, data, transform)
+            assert type(found) is type(theirs)
+            assert found.keys() == theirs.keys()
+            for name in names:
+                torch.testing.assert_close(found[name], theirs[name])
+    torch.testing.assert_close(ours(cluster, data=data).x, ours(cluster, data).x)
+
+
 @pytest.mark.parametrize("reduce", ["max", "avg"])
 def test_pooled_features_are_those_of_pyg(reduce: str) -> None:
     pool = pytest.importorskip("torch_geometric.nn.pool", reason="PyG is not installed (extra: pyg)")

@@ -10,6 +10,7 @@ FAMILIES = (
     "spectral",
     "stacks",
     "models",
+    "functions",
     "attention",
     "pools",
     "messages",

@@ -17,7 +17,17 @@ from torch import Tensor
 from tests.conformance.columns import assert_same
 
 DATA = Path(__file__).parent / "data"
-FAMILIES = ("neighbourhoods", "kernels", "spectral", "stacks", "models", "pools", "dense", "points")
+FAMILIES = (
+    "neighbourhoods",
+    "kernels",
+    "spectral",
+    "stacks",
+    "models",
+    "pools",
+    "dense",
+    "points",
+    "functions",
+)
 Values = dict[str, Tensor]
 
 
