@@ -2,10 +2,11 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import csr_from_coo, gcn_norm
 from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
-from geocompile.layers.common.linear import linear
+from geocompile.layers.common.linear import infer_size, linear
 from geocompile.layers.common.normalised import NormalisedConv
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
@@ -99,14 +100,15 @@ class GCNConv(NormalisedConv):
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """The features of every node after the convolution; see the class for shapes and errors."""
         check_edge_index("GCNConv", edge_index)
-        check_features("GCNConv", x, edge_index, self.lin.weight, self.in_channels, self.node_dim)
-        x = nodes_first(x, self.node_dim)
-        graph = self._graph(x, edge_index, edge_weight)
+        if not is_scripting():
+            infer_size(self.lin, x)
+        check_features("GCNConv", x, edge_index, self.lin.weight, self.lin.in_features, self.node_dim)
+        graph = self._graph(nodes_first(x, self.node_dim), edge_index, edge_weight)
         # What costs is the edges' traffic, so the narrower side is aggregated; a maximum does not commute with lin.
         lin_last = self.lin.in_features < self.lin.out_features and self._is_linear()
-        if not lin_last:
+        if not lin_last:  # before the nodes move: of a view export would ask whether it is in order
             x = self.lin(x)
-        x = self._spread(x, graph)
+        x = self._spread(nodes_first(x, self.node_dim), graph)
         if lin_last:
             x = self.lin(x)
         if self.bias is not None:

@@ -148,13 +148,15 @@ class SAGEConv(MessagePassing):
 
     def _neighbours(self, source: Tensor, edge_index: Tensor, num_receiving: int) -> Tensor:
         """The first term, nodes first: the narrower side is aggregated where the weight commutes with that."""
-        h = nodes_first(source, self.node_dim)
+        # Maps come before the nodes move: of a view export would ask whether it is in order, and so for one node.
+        h = source
         if self.lin is not None:
             h = self.lin(h).relu()
         is_linear = self._reduce == "sum" or self._reduce == "mean"
         transform_first = is_linear and self.lin_l.in_features >= self.lin_l.out_features
         if transform_first:
             h = torch.nn.functional.linear(h, self.lin_l.weight)
+        h = nodes_first(h, self.node_dim)
         i, j = ends(self.flow)
         rowptr, col, perm = group_edges(edge_index[i], edge_index[j], num_receiving)
         if self.add_self_loops:

@@ -1,72 +1,21 @@
-"""Every layer, with every option: script, export, gradient, training, state dict, dense formula."""
+"""GCNConv and its like beyond the conformance cases: training, sizes, dtypes, the cache, autocast."""
 
 import copy
-import io
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from geocompile.layers import GATConv, GCNConv, GINConv, GraphConv, SAGEConv
-from tests.conformance.case import SIZES
-from tests.conformance.formulas import neighbourhoods as dense
-from tests.layers.cases import CASES, GCN_OPTIONS, GRAPH_OPTIONS, Case, graph, weighted
+from tests.layers.cases import graph, weighted
 from tests.layers.user_layers import TutorialEdgeConv, TutorialGCN
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
-every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-
-
-@every_case
-def test_it_scripts_and_the_saved_script_takes_other_sizes(case: Case) -> None:
-    layer = case.make()
-    saved = io.BytesIO()
-    torch.jit.save(torch.jit.script(layer), saved)
-    saved.seek(0)
-    loaded = torch.jit.load(saved)
-    for size in SIZES:
-        inputs = case.inputs(*size)
-        torch.testing.assert_close(loaded(*inputs), layer(*inputs), rtol=0, atol=0)
-
-
-@every_case
-def test_it_exports_with_dynamic_sizes(case: Case) -> None:
-    layer = case.make()
-    inputs = case.inputs(6, 14)
-    with torch.fx.experimental._config.patch(backed_size_oblivious=True):
-        exported = torch.export.export(layer, inputs, dynamic_shapes=dynamic_shapes_of(inputs)).module()
-    for size in SIZES:
-        inputs = case.inputs(*size)
-        torch.testing.assert_close(exported(*inputs), layer(*inputs), rtol=1e-12, atol=1e-12)
-
-
-def dynamic_shapes_of(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(dynamic_shapes_of, value))
-    if isinstance(value, Tensor):
-        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
-    return torch.export.Dim.AUTO if isinstance(value, int) else None
-
-
-@every_case
-def test_gradients_are_right(case: Case) -> None:
-    layer = case.make()
-    inputs = case.inputs(4, 7)
-    floats = [t for t in flat(inputs) if isinstance(t, Tensor) and t.is_floating_point()]
-    parameters = list(layer.parameters())
-    for tensor in (*floats, *parameters):
-        tensor.requires_grad_()
-    assert torch.autograd.gradcheck(lambda *_: layer(*inputs), (*floats, *parameters))
-
-
-def flat(value: Any) -> list[Any]:
-    return [leaf for item in value for leaf in flat(item)] if isinstance(value, tuple) else [value]
 
 
 @pytest.mark.parametrize(
@@ -85,34 +34,6 @@ def test_training_lowers_the_loss(make: Any) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
-
-
-@pytest.mark.parametrize("options", GCN_OPTIONS, ids=str)
-def test_gcn_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
-    for out_channels in (2, 5):
-        conv = GCNConv(3, out_channels, **options).double()
-        for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
-            torch.testing.assert_close(conv(x, edge_index, *weight), dense.gcn(conv, x, edge_index, *weight))
-
-
-@pytest.mark.parametrize("options", GRAPH_OPTIONS, ids=str)
-def test_graph_conv_equals_the_dense_formula(options: dict[str, Any]) -> None:
-    for out_channels in (2, 5):
-        conv = GraphConv(3, out_channels, **options).double()
-        for x, edge_index, *weight in (graph(6, 14), weighted(6, 14), weighted(5, 0)):
-            torch.testing.assert_close(
-                conv(x, edge_index, *weight), dense.graph(conv, x, edge_index, *weight)
-            )
-
-
-@pytest.mark.parametrize("name", ["GCNConv", "GraphConv"])
-def test_state_dicts_load_both_ways_with_pyg(name: str) -> None:
-    pyg = pytest.importorskip("torch_geometric.nn", reason="PyG is not installed (extra: pyg)")
-    theirs, ours = getattr(pyg, name)(3, 5), {"GCNConv": GCNConv, "GraphConv": GraphConv}[name](3, 5)
-    ours.load_state_dict(theirs.state_dict())
-    theirs.load_state_dict(ours.state_dict())
-    x, edge_index = graph(6, 14)
-    torch.testing.assert_close(ours(x.float(), edge_index), theirs(x.float(), edge_index))
 
 
 @pytest.mark.parametrize("layer", [GCNConv, GraphConv])

@@ -1,10 +1,14 @@
 """GCNConv, GraphConv, SAGEConv, GINConv, GATConv as they are written, node by node and term by term."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from geocompile.layers import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv
 from tests.conformance.formulas import neighbours, reduced, stacked
+
+Formula = Callable[..., Tensor]
 
 
 def gcn(conv: GCNConv, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
@@ -125,3 +129,25 @@ def attended(conv: GATConv, h: Tensor, own: Tensor, terms: list[tuple[int, Tenso
 
 def with_bias(out: Tensor, bias: Tensor | None) -> Tensor:
     return out if bias is None else out + bias
+
+
+def of_each(formula: Formula) -> Formula:
+    """The formula on each of the features that are stacked in front of the nodes."""
+
+    def stacked_formula(conv: torch.nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
+        return torch.stack([formula(conv, part, edge_index) for part in x])
+
+    return stacked_formula
+
+
+def with_zeros(formula: Formula) -> Formula:
+    """The formula where receiving nodes have no features: as with zeros, which no linear map turns into something."""
+
+    def sized_formula(
+        conv: torch.nn.Module, x: tuple[Tensor, None], edge_index: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        in_channels = getattr(conv, "in_channels", None)  # GINConv has none
+        channels = in_channels[1] if isinstance(in_channels, tuple) else x[0].size(1)
+        return formula(conv, (x[0], x[0].new_zeros(size[1], channels)), edge_index)
+
+    return sized_formula
