@@ -11,7 +11,7 @@ from geocompile.pyg.converters import FROM_PYG, TO_PYG
 from geocompile.pyg.converters.shared import Converter
 from geocompile.pyg.functions import counterpart_of
 
-_PACKAGES_OF_LAYERS = ("torch_geometric.nn.conv.", "torch_geometric.nn.aggr.", "torch_geometric.nn.pool.")
+_PACKAGES_OF_LAYERS = tuple(f"torch_geometric.nn.{name}." for name in ("conv", "aggr", "pool", "norm"))
 
 
 @dataclass(frozen=True)

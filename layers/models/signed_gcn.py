@@ -43,8 +43,8 @@ class SignedGCN(torch.nn.Module):
     >>> model = SignedGCN(in_channels=2, hidden_channels=4, num_layers=2)
     >>> friends, foes = torch.tensor([[0, 1], [1, 0]]), torch.tensor([[1], [2]])
     >>> z = model(torch.ones(3, 2), friends, foes)
-    >>> model.discriminate(z, foes).exp().sum(dim=1)
-    tensor([1.], grad_fn=<SumBackward1>)
+    >>> model.discriminate(z, foes).exp().sum(dim=1).round()
+    tensor([1.], grad_fn=<RoundBackward0>)
     """
 
     def __init__(

@@ -13,7 +13,8 @@ from geocompile.layers.common.propagation import row_of_each
 
 Pooled = tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor]
 """``x``, ``edge_index``, ``edge_attr``, ``batch``, ``perm``, ``score``."""
-EVERY_NODE = float(2**53)
+EVERY_NODE = float(2**60)
+"""More nodes than a graph has, exact in float32; 2**53 in a TorchScript file is an integer, which cannot be loaded."""
 
 
 class SelectTopK(torch.nn.Module):
@@ -80,7 +81,9 @@ class SelectTopK(torch.nn.Module):
             ranked = torch.ops.geocompile.topk(by_graph, rowptr, self.every_node)
             graph = row_of_each(rowptr, score.size(0))
             rank = torch.arange(score.size(0), device=score.device) - rowptr.index_select(0, graph)
-            wanted = (self.wanted * rowptr.diff().double()).ceil()
+            # A tensor, since a number is rounded to float32 in an ONNX file.
+            share = torch.tensor(self.wanted, dtype=torch.float64, device=score.device)
+            wanted = (share * rowptr.diff()).ceil()
             best = ranked.index_select(0, (rank < wanted.index_select(0, graph)).nonzero().view(-1))
         else:  # the operator computes a share in float32
             best = torch.ops.geocompile.topk(by_graph, rowptr, self.wanted)

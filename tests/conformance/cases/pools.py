@@ -21,6 +21,7 @@ from tests.conformance.cases.neighbourhoods import Inputs, pyg_layer
 from tests.conformance.formulas import pools as formulas
 
 ATTN = {"attn": ["num_nodes", 3]}
+ONE_NODE = {"PyG": "PyG 2.8.1 takes the ratio 1.0 for one node, not for every node; the other cases compare"}
 PYG_NAMES = "PyG 2.8.1 calls the batch vector index: the other cases compare"
 
 
@@ -117,13 +118,15 @@ def scored_by_others(s: Sample) -> dict[str, Any]:
 
 def topk(inputs: Inputs, ratio: float | int | None = 0.5, theirs: Any = None, **options: Any) -> LayerCase:
     """`theirs` is the ratio as PyG writes it; None: the same."""
+    is_all = ratio == 1.0 and isinstance(ratio, float)
     return LayerCase(
         "TopKPooling",
         f"{inputs.__name__}, {ratio=}, {options}",
         lambda: TopKPooling(3, ratio, **options).double(),
         inputs,
         formulas.topk,
-        pyg_layer("TopKPooling", 3, theirs or ratio, **options),
+        None if is_all else pyg_layer("TopKPooling", 3, theirs or ratio, **options),
+        without=ONE_NODE if is_all else {},
         dynamic=ATTN if inputs is scored_by_others else None,
     )
 
@@ -173,6 +176,7 @@ CASES = [
     topk(attributed),
     topk(one_graph, 0.55, multiplier=2.0),
     topk(scored_by_others, 2, nonlinearity="sigmoid"),
+    topk(attributed, 1.0),
     topk(attributed, 1, theirs=1.7, nonlinearity=torch.sin),
     topk(attributed, min_score=0.3),
     topk(scored_by_others, None, min_score=0.2, multiplier=0.5),
