@@ -5,6 +5,7 @@ from importlib import import_module
 from tests.conformance.case import LayerCase
 
 FAMILIES = (
+    "base",
     "neighbourhoods",
     "kernels",
     "spectral",
