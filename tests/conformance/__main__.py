@@ -6,6 +6,7 @@ interrupted goes on where it stopped, and only what changed runs again.
 
 import argparse
 import multiprocessing
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -54,18 +55,26 @@ def _answer(case: LayerCase, column: str) -> str:
 
 
 def _run(pending: list[tuple[str, str]], jobs: int) -> None:
+    """In processes that are replaced after some checks, by pools that end: Python 3.11's own replacement can hang."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    context = multiprocessing.get_context(
-        "spawn"
-    )  # a check that crashes takes its process along, not the sweep
-    with Progress(*columns) as progress, ProcessPoolExecutor(jobs, context, max_tasks_per_child=8) as pool:
+    batch = 8 * jobs
+    with Progress(*columns) as progress:
         task = progress.add_task("checks", total=len(pending))
-        waiting = {pool.submit(check, *item): item for item in pending}
+        for start in range(0, len(pending), batch):
+            for name, column in _run_batch(pending[start : start + batch], jobs):
+                progress.update(task, advance=1, description=f"{column}: {name}"[:60])
+
+
+def _run_batch(items: list[tuple[str, str]], jobs: int) -> Iterator[tuple[str, str]]:
+    """Runs the checks, keeps their answers, and yields which one is done."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context) as pool:
+        waiting = {pool.submit(check, *item): item for item in items}
         try:
             for done in as_completed(waiting):
                 name, column = waiting[done]
                 store.save(_key(name, column), name, column, done.result())
-                progress.update(task, advance=1, description=f"{column}: {name}"[:60])
+                yield name, column
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise SystemExit(f"stopped; what ran is kept in {store.FOLDER}") from None
