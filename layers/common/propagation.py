@@ -88,7 +88,7 @@ def check_range(index: Tensor, count: int) -> None:
     """Refuse node numbers outside ``[0, count)`` with the value that is wrong."""
     if index.device.type != "cpu" or index.numel() == 0:
         return  # on a GPU the look would wait for all work that is queued; its kernels check themselves
-    low, high = int(index.min()), int(index.max())
+    low, high = (int(value) for value in torch.aminmax(index))
     if low < 0 or high >= count:
         raise IndexError(
             f"geocompile.MessagePassing: edge_index holds {low if low < 0 else high}, "

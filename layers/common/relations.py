@@ -39,7 +39,7 @@ def relations_as(layer: str, edge_type: Tensor, edge_index: Tensor, num_relation
 def _check_relations(layer: str, edge_type: Tensor, num_relations: int) -> None:
     if edge_type.numel() == 0:
         return
-    low, high = int(edge_type.min()), int(edge_type.max())
+    low, high = (int(value) for value in torch.aminmax(edge_type))
     if low < 0 or high >= num_relations:
         raise IndexError(
             f"geocompile.{layer}: edge_type holds {low if low < 0 else high}, "

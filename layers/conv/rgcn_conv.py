@@ -160,9 +160,8 @@ class RGCNConv(MessagePassing):
         if not is_scripting() and not torch.compiler.is_compiling():
             check_range(edge_index[i], count)
         # A row for each node and relation. Numbers of both are as long as int64 allows.
-        rows = edge_index[i].long() * self.num_relations + relations_as(
-            "RGCNConv", edge_type, edge_index, self.num_relations
-        )
+        relation = relations_as("RGCNConv", edge_type, edge_index, self.num_relations)
+        rows = torch.add(relation, edge_index[i], alpha=self.num_relations)
         rowptr, col, perm = group_edges(rows, edge_index[j].long(), count * self.num_relations)
         norm = edge_weight_as("RGCNConv", edge_norm, edge_index, self.weight)
         if norm is not None:
