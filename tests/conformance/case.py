@@ -87,3 +87,8 @@ class LayerCase:
     def draw(self, size: tuple[int, int]) -> dict[str, Any]:
         """The inputs of a random graph of that size."""
         return self.inputs(Sample(*size))
+
+
+def named(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as a name shows them: a function by its own name, since its address differs from run to run."""
+    return {key: getattr(value, "__name__", value) for key, value in options.items()}

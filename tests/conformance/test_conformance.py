@@ -56,6 +56,10 @@ def test_no_two_cases_have_one_name() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_name_is_the_same_in_every_run() -> None:
+    assert not [case.name for case in CASES if " at 0x" in case.name]
+
+
 def test_a_column_that_does_not_apply_says_why() -> None:
     assert all(reason.strip() for case in CASES for reason in case.without.values())
     assert all(case.pyg is not None or "PyG" in case.without for case in CASES)

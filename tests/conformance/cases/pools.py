@@ -16,7 +16,7 @@ from geocompile.layers import (
     SoftmaxAggregation,
     TopKPooling,
 )
-from tests.conformance.case import LayerCase, Sample
+from tests.conformance.case import LayerCase, Sample, named
 from tests.conformance.cases.neighbourhoods import Inputs, pyg_layer
 from tests.conformance.formulas import pools as formulas
 
@@ -121,7 +121,7 @@ def topk(inputs: Inputs, ratio: float | int | None = 0.5, theirs: Any = None, **
     is_all = ratio == 1.0 and isinstance(ratio, float)
     return LayerCase(
         "TopKPooling",
-        f"{inputs.__name__}, {ratio=}, {options}",
+        f"{inputs.__name__}, {ratio=}, {named(options)}",
         lambda: TopKPooling(3, ratio, **options).double(),
         inputs,
         formulas.topk,
@@ -139,7 +139,7 @@ def sag(inputs: Inputs, conv: Any = GraphConv, **options: Any) -> LayerCase:
 
     return LayerCase(
         "SAGPooling",
-        f"{inputs.__name__}, {conv.__name__}, {options}",
+        f"{inputs.__name__}, {conv.__name__}, {named(options)}",
         lambda: SAGPooling(3, GNN=conv, **options).double(),
         inputs,
         formulas.sag,
