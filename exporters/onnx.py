@@ -21,8 +21,10 @@ from geocompile.exporters import EngineFiles
 from geocompile.exporters.advice import way_out
 from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.onnx_activations import activation_table
+from geocompile.exporters.onnx_float64 import float64_table
 from geocompile.exporters.onnx_functions import attach_functions
 from geocompile.exporters.onnx_graph import name_dimensions, name_stored, tidy
+from geocompile.exporters.onnx_numbers import exact_numbers, exact_rewriting, keep_small_operands
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.quiet import quiet
 
@@ -62,6 +64,7 @@ def to_onnx(program: CapturedProgram) -> ir.Model:
     exported, own_names = with_safe_names(program.exported)
     model = _translate(replace(program, exported=exported))
     tidy(model)
+    keep_small_operands(model)
     name_dimensions(model, program)
     name_stored(model, own_names)
     attach_functions(model)
@@ -73,13 +76,13 @@ def to_onnx(program: CapturedProgram) -> ir.Model:
 
 
 def _translate(program: CapturedProgram) -> ir.Model:
-    with quiet():
+    with quiet(), exact_numbers(), exact_rewriting():
         try:
             exported = torch.onnx.export(
                 program.exported,
                 dynamo=True,
                 opset_version=OPSET,
-                custom_translation_table={**activation_table(), **translation_table()},
+                custom_translation_table={**activation_table(), **float64_table(), **translation_table()},
                 input_names=[spec.name for spec in program.inputs],
                 output_names=[spec.name for spec in program.outputs],
                 verbose=False,
