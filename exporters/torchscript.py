@@ -57,10 +57,12 @@ def script(program: CapturedProgram) -> torch.jit.ScriptModule:
 def _empty_module(name: str, source: Source) -> torch.jit.ScriptModule:
     """A module to define `forward` on; of a class of its own, since TorchScript defines methods once per class."""
     module = type(identifier(name, ()), (torch.nn.Module,), {"__module__": __name__})()
-    for attribute, tensor in source.attributes.items():
-        if isinstance(tensor, torch.nn.Parameter):
-            module.register_parameter(attribute, tensor)
+    for attribute, value in source.attributes.items():
+        if isinstance(value, float):
+            setattr(module, attribute, value)
+        elif isinstance(value, torch.nn.Parameter):
+            module.register_parameter(attribute, value)
         else:
-            module.register_buffer(attribute, tensor)
+            module.register_buffer(attribute, value)
     scripted: torch.jit.ScriptModule = torch.jit.script(module)
     return scripted

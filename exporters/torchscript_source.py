@@ -29,6 +29,8 @@ _CALLS = {
 _ROUNDED = {math.floor: "int({} // 1)", math.ceil: "int(-(-({}) // 1))"}
 # checks of what capture took for granted; the operators' own checks and the session's stand in for them
 _DROPPED = re.compile(r"aten\.(_assert_\w+|sym_constrain_range\w*|_functional_assert\w*)\.\w+")
+# torch.jit.save writes whole numbers from 1e10 to 1e16 without a point, as no float is read; attributes it pickles
+LARGEST_WHOLE = 1e9
 _KEYWORDS = {
     "self",
     "torch",
@@ -48,10 +50,10 @@ _KEYWORDS = {
 
 @dataclass
 class Source:
-    """Source of `forward` and the tensors that it reads from `self`."""
+    """Source of `forward` and what it reads from `self`: tensors, and numbers that the source cannot hold."""
 
     text: str
-    attributes: dict[str, Tensor]
+    attributes: dict[str, Tensor | float]
 
 
 def write_source(program: CapturedProgram) -> Source:
@@ -71,7 +73,7 @@ class _Writer:
         self.program = program
         self.exported = program.exported
         self.names: dict[Node, str] = {}
-        self.attributes: dict[str, Tensor] = {}
+        self.attributes: dict[str, Tensor | float] = {}
         self.taken: set[str] = set(_KEYWORDS)
         self.device = ""
 
@@ -113,6 +115,14 @@ class _Writer:
         name = identifier(target, _KEYWORDS | MODULE_ATTRIBUTES | self.attributes.keys())
         self.attributes[name] = tensor
         return name
+
+    def _number(self, value: float) -> str:
+        for name, known in self.attributes.items():
+            if isinstance(known, float) and known == value:
+                return f"self.{name}"
+        name = identifier("number", _KEYWORDS | MODULE_ATTRIBUTES | self.attributes.keys())
+        self.attributes[name] = value
+        return f"self.{name}"
 
     def _unique(self, name: str) -> str:
         name = identifier(name, self.taken)
@@ -185,6 +195,8 @@ class _Writer:
             return self.names[value]
         if isinstance(value, float) and not math.isfinite(value):
             return f'float("{value}")'
+        if isinstance(value, float) and value.is_integer() and abs(value) > LARGEST_WHOLE:
+            return self._number(value)
         if isinstance(value, (list, tuple)):
             return f"[{', '.join(self._value(item) for item in value)}]"
         if value is None or isinstance(value, (bool, int, float, str)):

@@ -82,3 +82,16 @@ def test_sizes_rounded_from_fractions_vary() -> None:
     for num_nodes in (0, 1, 5, 6, 40):
         (x,) = inputs_of(["x"], num_nodes, 0)
         assert engine(x).equal(Keep()(x))
+
+
+@pytest.mark.parametrize("number", [1e10, -1e10, 2.0**52, 1e16, 1e9, -3.4028234663852886e38])
+def test_large_whole_numbers_are_read_back_as_floats(number: float, tmp_path: Path) -> None:
+    class Large(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            replaced = torch.nan_to_num(x, nan=number, posinf=number / 2)
+            return torch.cat([replaced, x.long() + number])
+
+    x = torch.tensor([math.nan, math.inf, 2.0])
+    get_exporter("torchscript")(capture(Large(), normalize_examples(Large(), (torch.ones(3),))), tmp_path)
+    assert torch.jit.load(str(tmp_path / "model.ts"))(x[1:]).equal(Large()(x[1:]))
+    assert torch.jit.load(str(tmp_path / "model.ts"))(x)[0] == torch.tensor(number)
