@@ -95,7 +95,8 @@ def keep_small_operands(model: ir.Model) -> None:
 
 
 def _looks_neutral(node: ir.Node, place: int) -> bool:
-    number = ir.convenience.get_const_tensor(node.inputs[place]) if node.inputs[place] is not None else None
+    operand = node.inputs[place]
+    number = ir.convenience.get_const_tensor(operand) if operand is not None else None
     if number is None or number.dtype != ir.DataType.DOUBLE or number.size != 1:
         return False
     value, neutral = number.numpy(), 0.0 if node.op_type in ("Add", "Sub") else 1.0
@@ -105,8 +106,9 @@ def _looks_neutral(node: ir.Node, place: int) -> bool:
 
 def _write_apart(node: ir.Node, place: int) -> None:
     number, other, graph = node.inputs[place], node.inputs[1 - place], node.graph
-    tensor = ir.convenience.get_const_tensor(number)
+    assert number is not None
     assert other is not None
+    tensor = ir.convenience.get_const_tensor(number)
     assert tensor is not None
     assert graph is not None
     negated = ir.node("Constant", [], {"value": ir.AttrTensor("value", ir.tensor(-tensor.numpy()))})
@@ -116,6 +118,6 @@ def _write_apart(node: ir.Node, place: int) -> None:
         nodes = [negated, ir.node("Sum", [other, negated.outputs[0]])]
     else:
         turned = ir.node("Neg", [other])
-        turned.outputs[0].dtype, turned.outputs[0].shape = other.dtype, other.shape
+        turned.outputs[0].type, turned.outputs[0].shape = other.type, other.shape
         nodes = [negated, turned, ir.node(node.op_type, [turned.outputs[0], negated.outputs[0]])]
     ir.convenience.replace_nodes_and_values(graph, node, [node], nodes, node.outputs, nodes[-1].outputs)

@@ -26,6 +26,7 @@ choices and is right; one that does not is neither right nor wrong: the graph pr
 such, and an engine with such results on more than half of the graphs is not verified (`report.MIN_PROVEN`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,9 @@ def units(terms: int) -> float:
 
 def as_columns(array: Array, by_column: bool) -> Array:
     """View an output as `[rows, columns]`; outputs whose last size is not fixed are one column."""
-    return array.reshape(-1, array.shape[-1]) if by_column and array.ndim > 1 else array.reshape(-1, 1)
+    if not by_column or array.ndim < 2:
+        return array.reshape(-1, 1)
+    return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])  # -1 means nothing beside 0 columns
 
 
 def measure(

@@ -260,3 +260,15 @@ def test_a_fault_survives_json_and_what_is_none_is_refused() -> None:
     assert "inf" in fault.sentence()
     with pytest.raises(ValueError, match="not a fault"):
         Fault.from_json({"stage": "weather"})
+
+
+def test_values_without_columns_are_judged_like_others() -> None:
+    class Empty(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2 + torch.cat([x[:, :0].relu(), x], dim=1)
+
+    values = NodeValues(captured(Empty(), ["x"]), [graph(["x"]), graph(["x"], nodes=0)])
+    assert "relu" in values
+    for name in values.names():
+        assert values.is_like(name, values.eager(name))
+        assert values.check(name, values.eager(name)).ok
