@@ -48,8 +48,7 @@ def _hardsigmoid(self: TensorType) -> Any:
 
 
 def _hardswish(self: TensorType) -> Any:
-    shifted = _op.Clip(_op.Add(self, _number(3.0, self)), _number(0.0, self), _number(6.0, self))
-    return _op.Div(_op.Mul(self, shifted), _number(6.0, self))
+    return _op.Mul(self, _hardsigmoid(self))  # the product first would overflow in halves
 
 
 def _addcmul(self: TensorType, tensor1: TensorType, tensor2: TensorType, value: float = 1.0) -> Any:
