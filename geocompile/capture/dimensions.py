@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,13 +101,18 @@ def trace_inputs(example: Example, dims: Dims, taken: set[int]) -> dict[str, Ten
                 chosen[symbol] = _free_size(max(tensor.size(k), _MIN_TRACE_SIZE), taken)
                 taken.add(chosen[symbol])
     return {
-        name: torch.zeros(
+        name: _zeros(
             [chosen[dims[name][k]] if k in dims[name] else size for k, size in enumerate(tensor.shape)],
-            dtype=tensor.dtype,
-            device=tensor.device,
+            tensor.dtype,
         )
         for name, tensor in example.tensors.items()
     }
+
+
+def _zeros(shape: list[int], dtype: torch.dtype) -> Tensor:
+    """Zeros that take no memory until they are read, which the trace does not: dense graphs would take gigabytes."""
+    count = math.prod(shape) * dtype.itemsize
+    return torch.from_numpy(np.zeros(count, np.uint8)).view(dtype).reshape(shape)
 
 
 def _free_size(size: int, taken: set[int]) -> int:

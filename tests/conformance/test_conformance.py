@@ -1,5 +1,7 @@
-"""The columns that are quick, for every case; engines for the first case of each layer. `python -m tests.conformance`
-runs them all and writes the table."""
+"""A sample of the conformance table: what is quick for every case, more for the first of each layer, engines for some.
+
+`python -m tests.conformance` runs all and writes the table.
+"""
 
 import pytest
 import torch
@@ -12,7 +14,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # a target here on purpose
     pytest.mark.filterwarnings("ignore:.*An output with one or more elements was resized"),
 ]
-QUICK = ("formula", "PyG", "script", "export", "gradients", "trains")
+QUICK = ("formula", "PyG", "script")
+EAGER = ("export", "gradients", "trains")
 ENGINES = ("TorchScript", "ONNX", "ONNX without our library")
 CASES = all_cases()
 
@@ -38,8 +41,32 @@ def test_the_layer_holds(case: LayerCase, column: str) -> None:
     COLUMNS[column](case)
 
 
-@pytest.mark.parametrize(("case", "column"), parameters(firsts(), ENGINES))
+@pytest.mark.parametrize(("case", "column"), parameters(firsts(), EAGER))
+def test_the_first_of_a_layer_exports_and_trains(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "column"), parameters([case for case in CASES if case not in firsts()], EAGER)
+)
+def test_every_other_case_exports_and_trains(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+@pytest.mark.parametrize(("case", "column"), parameters(firsts()[::6], ENGINES))
 def test_the_engine_equals_eager(case: LayerCase, column: str) -> None:
+    torch.manual_seed(0)
+    COLUMNS[column](case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "column"), parameters([case for k, case in enumerate(firsts()) if k % 6], ENGINES)
+)
+def test_every_other_engine_equals_eager(case: LayerCase, column: str) -> None:
     torch.manual_seed(0)
     COLUMNS[column](case)
 

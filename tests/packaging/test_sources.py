@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 STANDARD = {
     "algorithm", "atomic", "cmath", "cstddef", "cstdint", "cstring", "fstream", "immintrin.h", "limits", "optional",
     "sstream", "stdexcept", "string", "type_traits", "utility", "vector",
+    "sys/mman.h", "unistd.h",
 }  # fmt: skip
 # In kernels/cuda only: what the CPU build reads sees none of them.
 CUDA_TOOLKIT = {"cuda_runtime.h", "cuda_fp16.h", "cuda_bf16.h", "cub/device/device_radix_sort.cuh"}
