@@ -222,11 +222,12 @@ class GATv2Conv(MessagePassing):
         check_matrix("GATv2Conv", target, edge_index, self.lin_r.weight)
         num_loops = smaller(source.size(0), num_receiving) if is_pair else num_receiving
         graph = self._graph(edge_index, edge_attr, source, num_receiving, num_loops)
-        # One row more, that of the loops which are among the edges.
-        rows = torch.nn.functional.pad(target, [0, 0, 0, 1]) if self.add_self_loops else target
-        sent = self._in_heads(self.lin_l(source if is_pair else rows))
+        sent = self._in_heads(self.lin_l(source))
         is_same = self.share_weights and not is_pair
-        received = sent if is_same else self._in_heads(self.lin_r(rows))
+        received = sent if is_same else self._in_heads(self.lin_r(target))
+        if self.add_self_loops:
+            # One row more, that of the loops which are among the edges; none sends from it.
+            received = torch.nn.functional.pad(received, [0, 0, 0, 0, 0, 1])
         residual: Tensor | None = None
         if self.res is not None:
             residual = self.res(target)

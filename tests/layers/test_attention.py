@@ -168,3 +168,10 @@ def test_it_is_refused_in_words(name: str) -> None:
     call, error, message = REFUSED[name]
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("add_self_loops", [True, False])
+def test_gatv2_refuses_a_sender_behind_the_last_node(add_self_loops: bool) -> None:
+    conv = GATv2Conv(1, 1, add_self_loops=add_self_loops)
+    with pytest.raises(IndexError, match="0 to 1"):
+        conv(torch.ones(2, 1), torch.tensor([[2], [0]]))
