@@ -1,16 +1,12 @@
 """PointConv: a network on each neighbour and where it lies, then the maximum."""
 
-import torch
 from torch import Tensor
 
-from geocompile.custom_ops import segment_reduce
-from geocompile.layers.common.checks import check_module
-from geocompile.layers.common.linear import reset
 from geocompile.layers.common.points import PointPair, opened_points, points_grouped
-from geocompile.layers.message_passing import MessagePassing
+from geocompile.layers.conv.point_networks import PointNetworks
 
 
-class PointConv(MessagePassing):
+class PointConv(PointNetworks):
     r"""The PointNet set layer.
 
     .. math::
@@ -45,39 +41,13 @@ class PointConv(MessagePassing):
     Source: Qi et al., "PointNet: deep learning on point sets for 3D classification and segmentation" (2016);
     Qi et al., "PointNet++: deep hierarchical feature learning on point sets in a metric space" (2017).
 
+    >>> import torch
     >>> conv = PointConv()
     >>> pos = torch.tensor([[0.0, 0.0], [1.0, -2.0]])
     >>> conv(torch.tensor([[5.0], [4.0]]), pos, torch.tensor([[1], [0]]))
     tensor([[5., 1., 0.],
             [4., 0., 0.]])
     """
-
-    computes_in_forward = True
-
-    def __init__(
-        self,
-        local_nn: torch.nn.Module | None = None,
-        global_nn: torch.nn.Module | None = None,
-        *,
-        add_self_loops: bool | None = None,
-        aggr: str = "max",
-        sender_first: bool = False,
-        flow: str = "source_to_target",
-    ) -> None:
-        super().__init__(aggr, flow, node_dim=0)
-        for name, network in (("local_nn", local_nn), ("global_nn", global_nn)):
-            if network is not None:
-                check_module("PointConv", name, network)
-        self.local_nn = local_nn
-        self.global_nn = global_nn
-        self.add_self_loops = add_self_loops
-        self.sender_first = sender_first
-
-    def reset_parameters(self) -> None:
-        """Draw the weights of both networks anew."""
-        for network in (self.local_nn, self.global_nn):
-            if network is not None:
-                reset(network)
 
     def forward(
         self,
@@ -92,12 +62,4 @@ class PointConv(MessagePassing):
             edge_index, self.flow, points, not points.is_pair if loops is None else loops
         )
         h = points.source.index_select(0, col) - points.target.index_select(0, rows)
-        features = points.x
-        if features is not None:
-            h = torch.cat([features.index_select(0, col), h], dim=1)
-        if self.local_nn is not None:
-            h = self.local_nn(h)
-        out = segment_reduce(h, rowptr, None, self._reduce)
-        if self.global_nn is not None:
-            out = self.global_nn(out)
-        return out
+        return self._through_networks(points.x, h, rowptr, col)

@@ -3,14 +3,11 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops import segment_reduce
-from geocompile.layers.common.checks import check_module
-from geocompile.layers.common.linear import reset
 from geocompile.layers.common.points import PointPair, opened_points, other_side, points_grouped
-from geocompile.layers.message_passing import MessagePassing
+from geocompile.layers.conv.point_networks import PointNetworks
 
 
-class PPFConv(MessagePassing):
+class PPFConv(PointNetworks):
     r"""The PPFNet operator.
 
     .. math::
@@ -53,33 +50,6 @@ class PPFConv(MessagePassing):
             [0.0000, 0.0000, 0.0000, 0.0000]])
     """
 
-    computes_in_forward = True
-
-    def __init__(
-        self,
-        local_nn: torch.nn.Module | None = None,
-        global_nn: torch.nn.Module | None = None,
-        *,
-        add_self_loops: bool | None = None,
-        aggr: str = "max",
-        sender_first: bool = False,
-        flow: str = "source_to_target",
-    ) -> None:
-        super().__init__(aggr, flow, node_dim=0)
-        for name, network in (("local_nn", local_nn), ("global_nn", global_nn)):
-            if network is not None:
-                check_module("PPFConv", name, network)
-        self.local_nn = local_nn
-        self.global_nn = global_nn
-        self.add_self_loops = add_self_loops
-        self.sender_first = sender_first
-
-    def reset_parameters(self) -> None:
-        """Draw the weights of both networks anew."""
-        for network in (self.local_nn, self.global_nn):
-            if network is not None:
-                reset(network)
-
     def forward(
         self,
         x: Tensor | tuple[Tensor | None, Tensor | None] | None,
@@ -103,15 +73,7 @@ class PPFConv(MessagePassing):
             received.index_select(0, rows),
             sent.index_select(0, col),
         )
-        features = points.x
-        if features is not None:
-            h = torch.cat([features.index_select(0, col), h], dim=1)
-        if self.local_nn is not None:
-            h = self.local_nn(h)
-        out = segment_reduce(h, rowptr, None, self._reduce)
-        if self.global_nn is not None:
-            out = self.global_nn(out)
-        return out
+        return self._through_networks(points.x, h, rowptr, col)
 
 
 def point_pair_features(d: Tensor, normal_i: Tensor, normal_j: Tensor) -> Tensor:
