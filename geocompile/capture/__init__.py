@@ -11,7 +11,14 @@ from torch import nn
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
 from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks, refuse_names
 from geocompile.capture.describe import Names, input_nodes, output_values
-from geocompile.capture.dimensions import Dims, Dynamic, fixed_inputs, name_dimensions, trace_inputs
+from geocompile.capture.dimensions import (
+    Dims,
+    Dynamic,
+    cached_num_nodes,
+    fixed_inputs,
+    name_dimensions,
+    trace_inputs,
+)
 from geocompile.capture.indices import index_of
 from geocompile.capture.structure import output_names
 from geocompile.capture.tracing import trace
@@ -44,8 +51,9 @@ def capture(
     model_name = type(model).__name__
     refuse_hooks(model)
     refuse_names(examples[0].tensors, model_name)
-    dims = name_dimensions(examples, dynamic)
-    fixed = fixed_inputs(examples, dims)
+    cached = cached_num_nodes(model)
+    dims = name_dimensions(examples, dynamic, cached)
+    fixed = fixed_inputs(examples, dims, dynamic, cached)
     for text in fixed:
         warnings.warn(f"geocompile.capture: {text}", stacklevel=2)
     largest = max(examples, key=lambda example: sum(tensor.numel() for tensor in example.tensors.values()))
@@ -70,8 +78,9 @@ def _describe(
     model_name: str,
 ) -> CapturedProgram:
     nodes = input_nodes(exported)
-    shape_env = _shape_env(nodes[next(name for name, named in dims.items() if named)])
-    names = Names(exported, names_of_symbols(shape_env, sizes))
+    varying = next((name for name, named in dims.items() if named), None)
+    symbols_of = {} if varying is None else names_of_symbols(_shape_env(nodes[varying]), sizes)
+    names = Names(exported, symbols_of)
     symbols = {symbol for named in dims.values() for symbol in named.values()}
     inputs = tuple(
         names.spec(name, node.meta["val"], index_of(node, names, symbols)) for name, node in nodes.items()

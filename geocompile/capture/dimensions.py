@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from geocompile.errors import CaptureError
 from geocompile.examples import Example
@@ -42,15 +42,28 @@ _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
 
 
-def name_dimensions(examples: list[Example], dynamic: Dynamic | None = None) -> Dims:
+def cached_num_nodes(model: nn.Module) -> int | None:
+    """The number of nodes of the graph that layers of the model keep from an earlier call; None where none does.
+
+    Such a layer has a method `cached_num_nodes`, as the layers with `cached=True` have: it takes no other graph.
+    """
+    asked = (getattr(module, "cached_num_nodes", None) for module in model.modules())
+    counts = (ask() for ask in asked if callable(ask))
+    return next((count for count in counts if count is not None), None)
+
+
+def name_dimensions(
+    examples: list[Example], dynamic: Dynamic | None = None, cached: int | None = None
+) -> Dims:
     """Names the dimensions that vary.
 
     `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
     (`x`, `pos`, `batch`: nodes; `edge_*`: edges), and any dimension that differs between two examples varies too:
     it shares the name of a dimension that has the same sizes in all examples, or is called `<input>_dim<k>`.
+    Where the model keeps a graph of `cached` nodes, inputs of as many nodes do not vary.
 
     Raises:
-        CaptureError: Nothing varies.
+        CaptureError: Nothing varies, though neither `dynamic` nor `cached` says so.
         ValueError: `dynamic` names an unknown input, a dimension out of range, or dimensions of different size.
         TypeError: What it says of an input is neither a dict nor a list.
     """
@@ -69,12 +82,21 @@ def name_dimensions(examples: list[Example], dynamic: Dynamic | None = None) -> 
                 sizes.setdefault(NUM_GRAPHS, graphs)
             equal = next((symbol for symbol, known in sizes.items() if known == observed), None)
             _take(examples, dims, sizes, name, k, equal or f"{name}_dim{k}")
-    if not sizes:
+    if not sizes and overridden != set(dims):
         raise CaptureError(
             f"geocompile.capture: cannot tell which dimensions of {', '.join(dims)} vary. Give two example graphs of "
-            'different size, or say it: dynamic={"x": {0: "num_nodes"}, "edge_index": {1: "num_edges"}}'
+            'different size, or say it: dynamic={"x": {0: "num_nodes"}, "edge_index": {1: "num_edges"}}; where none '
+            "does, an empty dict for each input"
         )
+    if cached is not None and set(sizes.get(NUM_NODES, ())) == {cached}:
+        _fix(dims, NUM_NODES, overridden)
     return dims
+
+
+def _fix(dims: Dims, symbol: str, overridden: set[str]) -> None:
+    """The dimensions of this name do not vary, except where the user said that they do: the model will refuse those."""
+    for name in dims.keys() - overridden:
+        dims[name] = {k: known for k, known in dims[name].items() if known != symbol}
 
 
 def trace_inputs(example: Example, dims: Dims, taken: set[int]) -> dict[str, Tensor]:
@@ -122,15 +144,18 @@ def _free_size(size: int, taken: set[int]) -> int:
     return size
 
 
-def fixed_inputs(examples: list[Example], dims: Dims) -> list[str]:
+def fixed_inputs(
+    examples: list[Example], dims: Dims, dynamic: Dynamic | None = None, cached: int | None = None
+) -> list[str]:
     """Says which inputs an engine will take in one size only, if a single example cannot tell whether that is meant."""
     if len(examples) > 1:
         return []
+    meant = set(dynamic or {})
     return [
         f"'{name}' is taken to be {list(tensor.shape)} always, since neither its name nor a second example of another "
         f'size says what varies; if it does, say so: dynamic={{"{name}": {{0: "num_..."}}}}'
         for name, tensor in examples[0].tensors.items()
-        if tensor.dim() and not dims[name]
+        if tensor.dim() and not dims[name] and name not in meant and cached not in tensor.shape
     ]
 
 

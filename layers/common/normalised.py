@@ -83,6 +83,13 @@ class NormalisedConv(MessagePassing):
             self._cached = _detached(graph)
         return graph
 
+    def cached_num_nodes(self) -> int | None:
+        """The number of nodes that every later call must have; None while nothing is cached.
+
+        A capture asks for it: an engine that holds the graph takes this many nodes alone.
+        """
+        return None if self._cached is None else self._cached[0].size(0) - 1
+
     def _normalised(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None) -> Graph:
         """The same without a cache; ``x`` [num_nodes, *] gives the number of nodes and the dtype."""
         weight = edge_weight_as(self._name, edge_weight, edge_index, x)

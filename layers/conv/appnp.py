@@ -25,8 +25,8 @@ class APPNP(NormalisedConv):
         alpha: the share of the node's own features that each of them adds, :math:`\alpha`.
         bias: accepted for the reference's sake, without effect: the layer has no parameters.
         dropout: probability that a normalised weight is left out of a propagation in training.
-        cached: compute the normalised graph on the first call only and ignore the edges of later calls. A captured
-            model holds the cached graph as a constant if there is one.
+        cached: compute the normalised graph on the first call only and ignore the edges of later calls. Engines hold
+            the graph as a constant and take as many nodes as it has.
         add_self_loops: default: as ``normalize``.
         normalize: False: the weights of the edges are used as they are.
         aggr: in place of the sum: ``"mean"``, or, without dropout, ``"max"`` or ``"min"``.

@@ -48,8 +48,8 @@ class DNAConv(NormalisedConv):
         heads: number of attention heads; a multiple of ``groups`` or a divisor of it.
         groups: number of parts of the features with projections of their own.
         dropout: probability that a coefficient is left out in training.
-        cached: compute the normalised graph on the first call only and ignore the edges of later calls. A captured
-            model holds the cached graph as a constant if there is one.
+        cached: compute the normalised graph on the first call only and ignore the edges of later calls. Engines hold
+            the graph as a constant and take as many nodes as it has.
         bias: the projections have biases.
         normalize: False: c is the weight of the edge.
         add_self_loops: default: as ``normalize``.

@@ -34,8 +34,8 @@ class GCN2Conv(NormalisedConv):
         theta: :math:`\theta`; given with ``layer``, or neither, for :math:`\beta = 1`.
         layer: :math:`\ell`, the number of this layer, from 1.
         shared_weights: one weight for both terms.
-        cached: compute the normalised graph on the first call only and ignore the edges of later calls. A captured
-            model holds the cached graph as a constant if there is one.
+        cached: compute the normalised graph on the first call only and ignore the edges of later calls. Engines hold
+            the graph as a constant and take as many nodes as it has.
         add_self_loops: default: as ``normalize``.
         normalize: False: the weights of the edges are used as they are.
         aggr: in place of the sum in the product with the matrix: ``"mean"``, ``"max"`` or ``"min"``.

@@ -31,8 +31,8 @@ class GCNConv(NormalisedConv):
         out_channels: size of the output features.
         improved: :math:`\hat{\mathbf{A}} = \mathbf{A} + 2\mathbf{I}`.
         cached: compute the normalised graph on the first call only and ignore the edges of later calls (a gradient of
-            ``edge_weight`` comes from the first call only). A captured
-            model holds the cached graph as a constant if there is one, otherwise it uses the edges of each call.
+            ``edge_weight`` comes from the first call only). Engines hold the graph as a constant, that of the first
+            example where none is cached yet, and take as many nodes as it has.
         bias: add a learned bias.
         add_self_loops: default: as ``normalize``.
         normalize: False: the weights of the edges are used as they are.

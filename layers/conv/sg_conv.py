@@ -28,8 +28,8 @@ class SGConv(NormalisedConv):
         out_channels: size of the output features.
         K: number of propagations.
         cached: propagate on the first call only. Later calls take the same ``x``, and their edges are ignored;
-            gradients of ``x`` and ``edge_weight`` come from the first call only. A captured model holds the
-            propagated features as a constant if there are any.
+            gradients of ``x`` and ``edge_weight`` come from the first call only. Engines hold the
+            propagated features as a constant.
         bias: add a learned bias.
         add_self_loops: False: the loops are those of ``edge_index``.
         aggr: in place of the sum: ``"mean"``, ``"max"`` or ``"min"``.
@@ -110,6 +110,10 @@ class SGConv(NormalisedConv):
             return self.lin(h)  # type: ignore[no-any-return]
         return h if self.lin.bias is None else h + self.lin.bias
 
+    def cached_num_nodes(self) -> int | None:
+        """The number of nodes of what was propagated; None while nothing is cached."""
+        return None if self._cached_x is None else self._cached_x[0].size(self.node_dim)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """What is cached moves and changes dtype with the layer."""
         if self._cached_x is not None:
@@ -118,7 +122,8 @@ class SGConv(NormalisedConv):
 
 
 def _check_same(first: Tensor, x: Tensor) -> None:
-    if first.shape != x.shape or not torch.equal(first, x):
+    """Refuse features that differ by more than the rounding to float32, which another machine or dtype may bring."""
+    if first.shape != x.shape or not torch.allclose(first, x, rtol=1e-6, atol=0.0):
         raise ValueError(
             "geocompile.SGConv: with cached=True the features propagated on the first call are used again, and this x "
             "is another one; use cached=False, or forget the first with reset_parameters()"

@@ -49,6 +49,7 @@ def test_kernels_are_clean(sanitizer: str, rounds: str, tmp_path: Path) -> None:
     assert done.stdout.strip() == f"{rounds} rounds passed"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have one set of kernels")
 @pytest.mark.parametrize("source", PER_ISA, ids=lambda source: source.stem)
 def test_no_function_is_shared_between_instruction_sets(source: Path, tmp_path: Path) -> None:

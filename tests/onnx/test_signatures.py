@@ -21,9 +21,11 @@ def signature_of(operator: OnnxOperator) -> str:
 
 @needs_compiler
 def test_binding_and_schemas_have_the_same_signatures(tmp_path: Path) -> None:
-    kernels = (CUSTOM_OPS / "kernels").rglob("*.cpp")  # never called: the tables refer to them
-    tables = (source for source in BINDING.glob("*.cpp") if source.name not in RUNTIME_ONLY)
-    sources = [*tables, *kernels]
-    program = compile_program("signatures.cpp", tmp_path / "signatures", *map(str, sources))
+    tables = (str(source) for source in BINDING.glob("*.cpp") if source.name not in RUNTIME_ONLY)
+    linked = compile_program("signatures.cpp", tmp_path / "signatures.o", "-r", *tables)
+    # The tables refer to kernels, which take minutes to compile; nothing calls them: a weak name may stay without one.
+    subprocess.run(["objcopy", "--weaken", str(linked)], check=True)
+    program = tmp_path / "signatures"
+    subprocess.run(["g++", "-Wl,--no-as-needed", str(linked), "-o", str(program)], check=True)
     printed = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
     assert sorted(printed) == sorted(signature_of(operator) for operator in OPERATORS.values())
