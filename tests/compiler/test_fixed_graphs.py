@@ -40,7 +40,10 @@ class TwoLayers(torch.nn.Module):
 
 CACHED = {
     "GCNConv": (lambda: layers.GCNConv(4, 3, cached=True), (features(4),)),
-    "GCNConv without loops": (lambda: layers.GCNConv(4, 3, cached=True, add_self_loops=False), (features(4),)),
+    "GCNConv without loops": (
+        lambda: layers.GCNConv(4, 3, cached=True, add_self_loops=False),
+        (features(4),),
+    ),
     "GCN2Conv": (lambda: layers.GCN2Conv(4, 0.1, cached=True), (features(4), features(4))),
     "APPNP": (lambda: layers.APPNP(2, 0.1, cached=True), (features(4),)),
     "DNAConv": (lambda: layers.DNAConv(4, cached=True), (features(2, 4),)),
@@ -66,7 +69,9 @@ def test_a_cached_graph_is_a_constant_of_the_engines(tmp_path, name, filled):
     for target in bundle.targets:
         engine = bundle.session(target)
         for num_edges in (9, 0, 30):  # the edges of later calls do not count
-            np.testing.assert_allclose(engine(*inputs, edges(num_edges).numpy()), expected, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                engine(*inputs, edges(num_edges).numpy()), expected, rtol=1e-5, atol=1e-6
+            )
 
 
 def test_features_of_another_graph_are_refused_by_name(tmp_path):

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from geocompile.custom_ops.onnx import OPERATORS, OnnxOperator
-from tests.onnx.test_abi import BINDING, CUSTOM_OPS, compile_program, needs_compiler
+from tests.onnx.test_abi import BINDING, compile_program, needs_compiler
 
 RUNTIME_ONLY = {"register.cpp", "shape_inference.cpp"}  # what a table of op types does not need
 
