@@ -46,7 +46,7 @@ class Sample:
         return torch.arange(self.num_nodes) * num_graphs // max(self.num_nodes, 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerCase:
     """One class of the reference with one set of options.
 

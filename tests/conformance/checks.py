@@ -1,7 +1,10 @@
 """The checks as the sweep runs them: by name, each with an answer in words."""
 
+from collections.abc import Sequence
+
 import torch
 
+from tests.conformance.case import LayerCase
 from tests.conformance.cases import all_cases
 from tests.conformance.columns import COLUMNS, Check
 from tests.conformance.cpp import cpp
@@ -12,9 +15,16 @@ ENGINES = frozenset(
 )
 
 
-def check(name: str, column: str) -> str:
-    """Empty where the case holds, else the first line of why it does not."""
+TOGETHER = {"ONNX without our library": "ONNX"}  # columns that read what another one compiled
+
+
+def check(name: str, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Each column with an empty text where the case holds, else with the first line of why it does not."""
     case = next(case for case in all_cases() if case.name == name)
+    return [(column, _answer(case, column)) for column in columns]
+
+
+def _answer(case: LayerCase, column: str) -> str:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     try:

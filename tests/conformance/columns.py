@@ -2,8 +2,11 @@
 
 import copy
 import io
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,22 +158,34 @@ def aotinductor(case: LayerCase) -> None:
 
 def engine(case: LayerCase, target: str, portable: bool = False) -> None:
     """Compile, which verifies, and compare with eager on the case's own sizes."""
-    model, examples = as_model(case)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = geocompile.compile(
-            model,
-            examples(case.sizes[0]),
+    made = compiled(case, target)
+    session = made.bundle.session(target, portable=True) if portable else made.bundle.session(target)
+    for size in case.sizes:
+        given = made.examples(size)
+        with torch.no_grad():
+            expected = made.model(*given)
+        assert_same(session(*given), expected, rtol=1e-4, atol=1e-5)
+
+
+class Compiled:
+    """A case as a model, and its bundle in a folder that goes with this object."""
+
+    def __init__(self, case: LayerCase, target: str) -> None:
+        self.model, self.examples = as_model(case)
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder)
+        self.bundle = geocompile.compile(
+            self.model,
+            self.examples(case.sizes[0]),
             [target],
             Path(folder) / "bundle",
             dynamic=case.dynamic,
             measure=False,
         )
-        session = bundle.session(target, portable=True) if portable else bundle.session(target)
-        for size in case.sizes:
-            given = examples(size)
-            with torch.no_grad():
-                expected = model(*given)
-            assert_same(session(*given), expected, rtol=1e-4, atol=1e-5)
+
+
+compiled = lru_cache(maxsize=1)(Compiled)
+"""The last one is kept: of an ONNX file two columns are read, one after the other."""
 
 
 def assert_same(ours: Any, expected: Any, rtol: float, atol: float) -> None:

@@ -10,7 +10,7 @@ Cells = Mapping[tuple[str, str], str]  # (layer, column) -> "yes", or why not
 
 
 def table(cells: Cells, columns: Sequence[str], cases: Mapping[str, int]) -> str:
-    """`cases` is the number of cases of each layer."""
+    """`cases` is the number of cases of each layer; layers that are not in it have no row."""
     notes: dict[str, int] = {}
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     parts = [
@@ -19,11 +19,15 @@ def table(cells: Cells, columns: Sequence[str], cases: Mapping[str, int]) -> str
         "of the class holds; a number leads to the reason where a column does not apply or a case does not hold.",
     ]
     for section, layers in SECTIONS.items():
-        rows = [_row(["", "cases", *columns]), _row(["---", *["---:"] * (len(columns) + 1)])]
-        for layer in layers:
-            marks = [_mark(cells.get((layer, column), "no case"), notes) for column in columns]
-            rows.append(_row([layer, str(cases.get(layer, 0)), *marks]))
-        parts += [f"## {section}", "\n".join(rows)]
+        rows = [
+            _row(
+                [layer, str(cases[layer]), *(_mark(cells.get((layer, c), "no case"), notes) for c in columns)]
+            )
+            for layer in layers
+            if layer in cases
+        ]
+        head = [_row(["", "cases", *columns]), _row(["---", *["---:"] * (len(columns) + 1)])]
+        parts += [f"## {section}", "\n".join([*head, *rows])] if rows else []
     parts += (
         ["## Reasons", "\n".join(f"{number}. {reason}" for reason, number in notes.items())] if notes else []
     )

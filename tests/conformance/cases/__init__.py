@@ -10,6 +10,7 @@ FAMILIES = (
     "kernels",
     "spectral",
     "stacks",
+    "cached",
     "models",
     "functions",
     "attention",
@@ -22,5 +23,5 @@ FAMILIES = (
 
 
 def all_cases() -> list[LayerCase]:
-    """In the order of the families."""
+    """In the order of the families; the same objects at every call."""
     return [case for family in FAMILIES for case in import_module(f"{__name__}.{family}").CASES]

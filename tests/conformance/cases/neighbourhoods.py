@@ -68,7 +68,8 @@ def pyg_layer(name: str, *arguments: Any, **options: Any) -> Callable[[], torch.
 def by_inputs(case: LayerCase) -> LayerCase:
     """The formula for inputs of another form, and the columns that these have not."""
     if case.inputs is stacked:
-        return replace(case, formula=formulas.of_each(case.formula))
+        sizes = {"x": [2, "num_nodes", 3]}
+        return replace(case, formula=formulas.of_each(case.formula), dynamic=sizes)
     if case.inputs is sized:
         reason = "engines take tensors, and no tensor has the number of nodes that size says"
         engines = ("TorchScript", "ONNX", "ONNX without our library", "AOTInductor", "C++ TorchScript")
