@@ -18,7 +18,9 @@ _HOOKS = (
     "_edge_update_forward_pre_hooks",
     "_edge_update_forward_hooks",
 )
-_PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
+_NOTES = {"__overloads__"}
+"""What torch.jit.script writes into a module that it was given."""
+PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
 
 
 class KeepError(Exception):
@@ -41,7 +43,7 @@ def check_layer(
 
     Args:
         old: the layer.
-        aggregations: the values of ``aggr`` that have an operator.
+        aggregations: the values of ``aggr`` that geocompile's layer has too.
         linears: its linear layers (of a list ``lins.0``), each with the names of the parameters that are carried over.
         *arguments: what its constructor needs; sizes do not matter.
         **options: options on which it depends which modules and parameters the layer has.
@@ -50,7 +52,7 @@ def check_layer(
         KeepError: it carries something else.
     """
     if not isinstance(old.aggr, str) or old.aggr not in aggregations:
-        raise KeepError(f"its aggregation {old.aggr!r} has no geocompile operator")
+        raise KeepError(f"geocompile's layer of this class has no aggr={old.aggr!r}")
     decomposed = getattr(old, "_decomposed_layers", 1)
     check_with(old, _fresh(old, *arguments, aggr=old.aggr, decomposed_layers=decomposed, **options), linears)
 
@@ -66,10 +68,9 @@ def check_with(old: Any, fresh: Any, linears: dict[str, tuple[str, ...]]) -> Non
     _check_like(old, fresh)
     for name, parameters in linears.items():
         linear = old.get_submodule(name)
-        if class_path(linear) != _PYG_LINEAR:
+        if class_path(linear) != PYG_LINEAR:
             raise KeepError(f"its {name} is a {type(linear).__name__}, not PyG's plain Linear")
-        if isinstance(linear.weight, torch.nn.parameter.UninitializedParameter):
-            raise KeepError(f"the size of its {name} is not known yet; run the model once")
+        check_shaped(linear.weight, name)
         _check_like(linear, fresh.get_submodule(name), name)
         for parameter, value in linear._parameters.items():
             if value is not None and parameter not in parameters:
@@ -102,6 +103,18 @@ def check_part(old: Any, fresh: torch.nn.Module, name: str) -> None:
     _check_like(old, fresh, name)
 
 
+def check_shaped(parameter: Any, name: str) -> None:
+    """Refuse a parameter whose shape comes with the first input.
+
+    Raises:
+        KeepError: it has not come yet.
+    """
+    if isinstance(parameter, torch.nn.parameter.UninitializedParameter):
+        raise KeepError(
+            f"the size of its {name} is not known yet; run the model once, on inputs that reach it"
+        )
+
+
 def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:
     """Another module of this class, which says what this version of PyG puts into one."""
     return type(old)(*args, **kwargs)
@@ -117,6 +130,6 @@ def _check_like(old: Any, fresh: Any, name: str = "") -> None:
         (old._buffers, fresh._buffers),
         (old._modules, fresh._modules),
     ):
-        more = sorted(found.keys() - expected.keys())
+        more = sorted(found.keys() - expected.keys() - _NOTES)
         if more:
             raise KeepError(f"{its} carries {', '.join(more)}, set from outside, which would be lost")

@@ -3,12 +3,16 @@
 `python -m tests.conformance` runs all and writes the table.
 """
 
+import re
+
 import pytest
 import torch
 
 from tests.conformance.case import LayerCase
 from tests.conformance.cases import all_cases
 from tests.conformance.columns import COLUMNS
+from tests.conformance.reference import SECTIONS
+from tests.conformance.store import ROOT
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),  # a target here on purpose
@@ -90,3 +94,18 @@ def test_a_name_is_the_same_in_every_run() -> None:
 def test_a_column_that_does_not_apply_says_why() -> None:
     assert all(reason.strip() for case in CASES for reason in case.without.values())
     assert all(case.pyg is not None or "PyG" in case.without for case in CASES)
+
+
+def test_a_test_that_a_reason_names_is_there_and_speaks_of_the_layer() -> None:
+    named = [
+        (case.layer, path)
+        for case in CASES
+        for reason in case.without.values()
+        for path in re.findall(r"tests/\S*[^\s,.;:]", reason)
+    ]
+    assert named
+    assert not [(layer, path) for layer, path in named if layer not in (ROOT / path).read_text()]
+
+
+def test_every_class_of_the_reference_has_a_case_and_every_case_a_row() -> None:
+    assert {case.layer for case in CASES} == {layer for layers in SECTIONS.values() for layer in layers}

@@ -34,7 +34,7 @@ def with_a_hook() -> torch.nn.Module:
 
 
 KEPT: dict[str, tuple[Callable[[], torch.nn.Module], str]] = {
-    "attention by maximum": (lambda: pyg.GATv2Conv(3, 4, aggr="max"), "its aggregation 'max' has no"),
+    "attention by maximum": (lambda: pyg.GATv2Conv(3, 4, aggr="max"), "has no aggr='max'"),
     "lazy": (lambda: pyg.GATv2Conv(-1, 4), "the size of its lin_l is not known yet"),
     "lazy transformer": (lambda: pyg.TransformerConv(-1, 4), "the size of its lin_key is not known yet"),
     "loops that flow back": (
@@ -42,7 +42,7 @@ KEPT: dict[str, tuple[Callable[[], torch.nn.Module], str]] = {
         "take their features from edges that a node sends",
     ),
     "other dimension": (lambda: pyg.ResGatedGraphConv(3, 4, node_dim=0), "want node_dim=-2"),
-    "several aggregations": (lambda: pyg.GENConv(3, 4, aggr=["mean", "max"]), "has no geocompile operator"),
+    "several aggregations": (lambda: pyg.GENConv(3, 4, aggr=["mean", "max"]), "has no aggr=['mean', 'max']"),
     "another norm": (with_another_norm, "its mlp holds a GroupNorm"),
     "statistics": (with_statistics, "its InstanceNorm1d is not as its constructor makes it"),
     "median": (

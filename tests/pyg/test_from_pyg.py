@@ -307,7 +307,7 @@ KEPT = {
     ),
     "explained": (changed(lambda conv: setattr(conv, "_explain", True)), "it is being explained"),
     "no layer of this class": (lambda: pyg.SuperGATConv(3, 3), "no layer of this class yet"),
-    "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "'median' has no geocompile operator"),
+    "median": (lambda: pyg.GraphConv(3, 3, aggr="median"), "no aggr='median'"),
     "hook": (with_hook, "it carries hooks"),
     "parametrized": (with_parametrized_weight, "its lin is a"),
     "lazy": (lambda: pyg.GCNConv(-1, 3), "run the model once"),

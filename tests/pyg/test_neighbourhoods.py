@@ -269,13 +269,15 @@ def gat_with_edges(**options: Any) -> Callable[[], torch.nn.Module]:
 
 
 KEPT: dict[str, tuple[Callable[[], Any], str]] = {
-    "lstm": (lambda: pyg.SAGEConv(3, 4, aggr="lstm"), "its aggregation 'lstm' has no geocompile operator"),
+    "lstm": (lambda: pyg.SAGEConv(3, 4, aggr="lstm"), "of this class has no aggr='lstm'"),
     "several": (
         lambda: pyg.SAGEConv(3, 4, aggr=["mean", "max"]),
-        "its aggregation .* has no geocompile operator",
+        r"of this class has no aggr=\['mean', 'max'\]",
     ),
-    "attention by maximum": (lambda: pyg.GATConv(3, 4, aggr="max"), "its aggregation 'max' has no"),
-    "median of GIN": (lambda: pyg.GINConv(torch.nn.Linear(3, 4), aggr="median"), "'median' has no"),
+    "attention by maximum": (lambda: pyg.GATConv(3, 4, aggr="max"), "has no aggr='max'"),
+    "median of GIN": (lambda: pyg.GINConv(torch.nn.Linear(3, 4), aggr="median"), "has no aggr='median'"),
+    "product of GCN": (lambda: pyg.GCNConv(3, 4, aggr="mul"), "has no aggr='mul'"),
+    "maximum of LE": (lambda: pyg.LEConv(3, 4, aggr="max"), "has no aggr='max'"),
     "function": (with_function, "its nn is a function, not a module"),
     "hook of edges": (with_edge_hook, "it carries hooks"),
     "fills from what a node sends": (

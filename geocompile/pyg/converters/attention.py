@@ -62,11 +62,14 @@ def _transformer_maps(old: Any) -> dict[str, tuple[str, ...]]:
 
 
 def transformer_conv(old: Any) -> torch.nn.Module:
-    """PyG's TransformerConv."""
+    """PyG's TransformerConv, which never runs its lin_skip without ``root_weight``."""
+    maps = _transformer_maps(old)
+    if not old.root_weight and torch.nn.parameter.is_lazy(old.lin_skip.weight):
+        del maps["lin_skip"]
     check_layer(
         old,
         _SUM,
-        _transformer_maps(old),
+        maps,
         1,
         1,
         beta=old.lin_beta is not None,
@@ -86,7 +89,7 @@ def transformer_conv(old: Any) -> torch.nn.Module:
         flow=old.flow,
     )
     new.in_channels = old.in_channels
-    return take_over(new, old, _transformer_maps(old))
+    return take_over(new, old, maps)
 
 
 def to_gatv2_conv(old: layers.GATv2Conv) -> torch.nn.Module:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from geocompile import layers
-from geocompile.pyg.carried import KeepError, check_layer
+from geocompile.pyg.carried import KeepError, check_layer, check_shaped
 from geocompile.pyg.converters.shared import Converter, pyg_nn, require, take_over, writes_pairs_alike
 
 _REDUCTIONS = ("add", "sum", "mean", "max", "min", "mul")
@@ -247,8 +247,7 @@ def to_gine_conv(old: layers.GINEConv) -> torch.nn.Module:
 def _check_plain(old: Any, name: str) -> None:
     """Refuse another node dimension, and a layer of which a parameter has no size yet."""
     _check_node_dim(old)
-    if torch.nn.parameter.is_lazy(getattr(old, name)):
-        raise KeepError(f"the size of its {name} is not known yet; run the model once")
+    check_shaped(getattr(old, name), name)
 
 
 def _check_node_dim(old: Any) -> None:

@@ -253,9 +253,19 @@ def gen_conv(old: Any) -> torch.nn.Module:
         flow=old.flow,
     )
     new.in_channels = old.in_channels
+    _map_both(new, old)
     _take_norms(new, old, norm)
     _take_learned(new, old)
     return take_over(new, old, linears)
+
+
+def _map_both(new: Any, old: Any) -> None:
+    """A map of features that have the output's size already, which a layer has that took the size from its input."""
+    for name in ("lin_src", "lin_dst"):
+        if hasattr(old, name) and getattr(new, name) is None:
+            setattr(
+                new, name, torch.nn.Linear(old.out_channels, old.out_channels, old.mlp[0].bias is not None)
+            )
 
 
 def _number(aggregation: Any, name: str) -> float:

@@ -5,11 +5,10 @@ from typing import Any
 import torch
 
 from geocompile import layers
-from geocompile.pyg.carried import check_aggregation, check_layer, check_part, class_path
+from geocompile.pyg.carried import PYG_LINEAR, check_aggregation, check_layer, check_part, class_path
 from geocompile.pyg.converters.shared import Converter, pyg_nn, require, writes_pairs_alike
 
 _REDUCTIONS = ("add", "sum", "mean", "max", "min", "mul")
-_PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
 
 
 def edge_conv(old: Any) -> torch.nn.Module:
@@ -130,7 +129,7 @@ def _x_conv(old: Any, kind: Any, other: Any, **options: Any) -> torch.nn.Module:
 
 def _take_part(sequence: Any, place: int, part: torch.nn.Module) -> None:
     """A linear map gives its parameters; what both have of torch stands in both."""
-    if class_path(part) == _PYG_LINEAR or type(part) is torch.nn.Linear:
+    if class_path(part) == PYG_LINEAR or type(part) is torch.nn.Linear:
         sequence[place].weight, sequence[place].bias = part.weight, part.bias
     elif type(part).__module__.startswith("torch.nn."):
         sequence[place] = part

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from geocompile.pyg.carried import KeepError
+from geocompile.pyg.carried import PYG_LINEAR, KeepError, check_shaped, class_path
 
 Converter = Callable[[Any], torch.nn.Module]
 
@@ -13,14 +13,34 @@ Converter = Callable[[Any], torch.nn.Module]
 def take_over(
     new: Any, old: Any, linears: dict[str, tuple[str, ...]], parameters: tuple[str, ...] = ()
 ) -> torch.nn.Module:
-    """The parameters themselves, so that tied weights stay tied: those of its linear layers, and its own."""
+    """The parameters themselves, so that tied weights stay tied: those of its linear layers, and its own.
+
+    Raises:
+        KeepError: the shape of one is not known.
+    """
     for name, of_linear in linears.items():
-        for parameter in of_linear:
-            setattr(new.get_submodule(name), parameter, getattr(old.get_submodule(name), parameter))
-    for name in parameters:
-        setattr(new, name, getattr(old, name))
+        _take(new.get_submodule(name), old.get_submodule(name), of_linear, name)
+    _take(new, old, parameters)
     result: torch.nn.Module = new
     return result
+
+
+def _take(new: Any, old: Any, parameters: tuple[str, ...], name: str = "") -> None:
+    for parameter in parameters:
+        value = getattr(old, parameter)
+        check_shaped(value, name or parameter)
+        setattr(new, parameter, value)
+    _wait_no_longer(new)
+
+
+def _wait_no_longer(module: Any) -> None:
+    """A module of PyG's made for any size of input, once its parameters have one: as its first call leaves it."""
+    if not hasattr(module, "_hook") or any(map(torch.nn.parameter.is_lazy, module._parameters.values())):
+        return
+    module._hook.remove()
+    del module._hook
+    if class_path(module) == PYG_LINEAR:
+        module.in_channels = module.weight.size(-1)
 
 
 def require(holds: bool, reason: str) -> None:

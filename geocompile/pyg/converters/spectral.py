@@ -47,7 +47,7 @@ def cheb_conv(old: Any) -> torch.nn.Module:
     check_layer(old, _REDUCTIONS, linears, 1, 1, len(old.lins))
     in_matrices(old)
     new = layers.ChebConv(
-        old.in_channels,
+        old.lins[0].in_channels,
         old.out_channels,
         len(old.lins),
         old.bias is not None,

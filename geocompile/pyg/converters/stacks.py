@@ -6,7 +6,7 @@ import torch
 
 from geocompile import layers
 from geocompile.layers.conv.arma_conv import unchanged
-from geocompile.pyg.carried import KeepError, check_layer, check_part
+from geocompile.pyg.carried import check_layer, check_part, check_shaped
 from geocompile.pyg.converters.neighbourhoods import cached_graph
 from geocompile.pyg.converters.shared import Converter, pyg_nn, take_over, writes_pairs_alike
 from geocompile.pyg.converters.spectral import in_matrices, no_cache
@@ -20,8 +20,7 @@ _PROJECTIONS = ("lin_q", "lin_k", "lin_v")
 
 def arma_conv(old: Any) -> torch.nn.Module:
     """PyG's ARMAConv."""
-    if isinstance(old.init_weight, torch.nn.UninitializedParameter):
-        raise KeepError("the size of its input is not known yet; run the model once")
+    check_shaped(old.init_weight, "init_weight")
     act = torch.nn.Identity() if isinstance(old.act, torch.nn.Module) else None
     check_layer(old, _REDUCTIONS, {}, 1, 1, act=act)
     in_matrices(old)

@@ -17,10 +17,15 @@ TRAINS = {"trains": "a function, which has no weights"}
 NUMBERS = {"gradients": "what it gives are numbers of points or clusters, which have no derivative", **TRAINS}
 SEARCHES = {"PyG": "PyG's needs pyg-lib, which it does not bring; its recorded values are held in golden"}
 OF_DATA = {
-    "PyG": "PyG's takes a Data, of which from_pyg keeps what is done; tests/layers compares its numbers"
+    "PyG": "PyG's takes a Data, which from_pyg leaves alone; tests/layers/test_coarsening.py compares its numbers"
+}
+OF_CLUSTERS = {
+    "PyG": "from_pyg takes no counterpart of this function; tests/layers/test_coarsening.py compares its numbers"
 }
 OF_NOTHING = {"PyG": "the mean of no nodes is 0, and NaN in PyG; the other cases compare"}
-SORTS = {"PyG": "from_pyg takes no counterpart of this function; tests/layers compares its numbers"}
+SORTS = {
+    "PyG": "from_pyg takes no counterpart of this function; tests/operators/test_selection.py compares its numbers"
+}
 
 
 def case(
@@ -98,7 +103,7 @@ def coarsening(name: str, make: Callable[[], torch.nn.Module], inputs: Inputs) -
 
 def coarsening_x(name: str, make: Callable[..., torch.nn.Module], size: int | None) -> LayerCase:
     formula = partial(formulas.coarsened_x, "max" if name == "max_pool_x" else "mean")
-    without = {**SORTS, **TRAINS}
+    without = {**OF_CLUSTERS, **TRAINS}
     return case(name, f"{size=}", lambda: make(size), clustered_x, formula, without, CLUSTERS)
 
 

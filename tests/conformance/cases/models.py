@@ -204,7 +204,7 @@ def signed_losses() -> LayerCase:
         formulas.signed_losses,
         without={
             **LOSS,
-            "PyG": "PyG's losses take no pairs; with those that it draws they are compared in tests/pyg",
+            "PyG": "PyG's losses take no pairs; with those that it draws they are compared in tests/pyg/test_models.py",
         },
     )
 
