@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,11 +47,15 @@ def read_graph(program: CapturedProgram) -> ProgramGraph:
 
 
 def _settings(module: torch.nn.Module) -> str:
+    """What `print(module)` says in brackets; PyG's layers write their whole text themselves."""
     try:
-        text = module.extra_repr()
+        text = str(module.extra_repr())
+        if not text and type(module).__repr__ is not torch.nn.Module.__repr__:
+            written = re.fullmatch(r"\w+\((.*)\)", repr(module))
+            text = written[1] if written else ""
     except Exception:  # the user's own code, which a report does not depend on
         return ""
-    text = " ".join(str(text).split())
+    text = " ".join(text.split())
     return text if len(text) <= MAX_SETTINGS else text[: MAX_SETTINGS - 1] + "…"
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 from geocompile.custom_ops import segment_reduce, segment_softmax
 from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.groups import groups_of
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
@@ -84,3 +85,7 @@ class SoftmaxAggregation(torch.nn.Module):
         scores = x.detach() if self.semi_grad else x
         alpha = segment_softmax(nodes_first(scores * self.t, dim), rowptr, perm)
         return nodes_back(segment_reduce(nodes_first(x, dim) * alpha, rowptr, perm, "sum"), dim)
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

@@ -81,7 +81,3 @@ class AGNNConv(MessagePassing):
         # The loops that were there end in a row behind the last node's.
         longer = torch.nn.functional.pad(x, [0, 0, 0, 1])
         return cosine_attention(longer, graph.rowptr, graph.col, self.beta)[: x.size(0)]
-
-    def extra_repr(self) -> str:
-        """The options, for ``print(model)``."""
-        return f"requires_grad={self.requires_grad}"

@@ -100,7 +100,3 @@ class APPNP(NormalisedConv):
         if self_weight is not None:
             self_weight = torch.nn.functional.dropout(self_weight, self.dropout)
         return rowptr, col, weight, self_weight
-
-    def extra_repr(self) -> str:
-        """The options, for ``print(model)``."""
-        return f"K={self.K}, alpha={self.alpha}"

@@ -164,10 +164,6 @@ class DNAConv(NormalisedConv):
     def _scale(self) -> float:
         return 1.0 / math.sqrt(self.channels // self.heads)
 
-    def extra_repr(self) -> str:
-        """The sizes, for ``print(model)``."""
-        return f"{self.channels}, heads={self.heads}, groups={self.groups}"
-
 
 def _layers_of(col: Tensor, num_layers: int) -> Tensor:
     """Where the layers of each sending node stand, ``[num_edges, num_layers]``."""

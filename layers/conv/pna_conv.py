@@ -260,10 +260,6 @@ class PNAConv(MessagePassing):
             total[: count.numel()] += count
         return total
 
-    def extra_repr(self) -> str:
-        """The sizes, for ``print(model)``."""
-        return f"{self.in_channels}, {self.out_channels}, towers={self.towers}, edge_dim={self.edge_dim}"
-
 
 class _Network(torch.nn.Sequential):
     """Linear maps with activations between them, of which the layer takes the first apart."""

@@ -9,6 +9,7 @@ from torch.nn import ELU, BatchNorm1d, Conv1d, Sequential
 from geocompile.custom_ops import knn
 from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.propagation import group_edges
 
 
@@ -143,8 +144,8 @@ class XConv(torch.nn.Module):
             )
 
     def extra_repr(self) -> str:
-        """The sizes, for ``print(model)``."""
-        return f"{self.in_channels}, {self.out_channels}"
+        """The options, for ``print(model)``."""
+        return options_of(self)
 
 
 class Reshape(torch.nn.Module):

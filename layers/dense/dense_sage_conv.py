@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from geocompile.layers.common.linear import linear
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.precision import unit_length
 from geocompile.layers.dense.batches import alike, as_batch, as_mask
 
@@ -99,3 +100,7 @@ class DenseSAGEConv(torch.nn.Module):
         if mask is not None:
             out = out * as_mask("DenseSAGEConv", mask, out)
         return out  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

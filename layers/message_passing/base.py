@@ -7,6 +7,7 @@ from torch import Tensor
 
 from geocompile.layers.common import propagation
 from geocompile.layers.common.checks import check_edge_index
+from geocompile.layers.common.options import options_of
 from geocompile.layers.message_passing.collect import Collected
 from geocompile.layers.message_passing.hooks import Hooks, hooks_of, overridable, overrides
 from geocompile.layers.message_passing.script_limits import refuse_unscriptable
@@ -175,11 +176,9 @@ class MessagePassing(torch.nn.Module):
         return self
 
     def extra_repr(self) -> str:
-        """The sizes and the aggregation, for ``print(model)``."""
-        channels = [
-            str(getattr(self, name)) for name in ("in_channels", "out_channels") if hasattr(self, name)
-        ]
-        return ", ".join([*channels, f"aggr={self.aggr!r}"])
+        """The options, for ``print(model)``."""
+        options = options_of(self)
+        return options or f"aggr={self.aggr!r}"
 
 
 def _refuse_hooks_that_are_never_called(cls: type[MessagePassing]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.options import options_of
 from geocompile.layers.models.following import follows
 from geocompile.layers.models.metrics import sklearn_module
 
@@ -171,5 +172,5 @@ return pos_z, neg_z, self.summary(*(pos_z, {summary:1}))
         return float(classifier.fit(*train).score(*test))
 
     def extra_repr(self) -> str:
-        """The size of an embedding, for ``print(model)``."""
-        return str(self.hidden_channels)
+        """The options, for ``print(model)``."""
+        return options_of(self)

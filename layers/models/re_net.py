@@ -10,6 +10,7 @@ from torch.nn.functional import dropout, log_softmax
 
 from geocompile.custom_ops import csr_from_coo, gather_segment_reduce
 from geocompile.layers.common.checks import check_count
+from geocompile.layers.common.options import options_of
 from geocompile.layers.models.events import Events, History
 from geocompile.layers.models.recurrent import gru_state
 
@@ -153,3 +154,7 @@ class RENet(torch.nn.Module):
         rank = (order == y.view(-1, 1)).float().argmax(dim=1)
         hits = [(rank < first).float().mean() for first in (1, 3, 10)]
         return torch.stack([(1.0 / (rank + 1)).mean(), *hits]).float()
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from geocompile.layers.common.checks import check_count, check_edge_index
+from geocompile.layers.common.options import options_of
 from geocompile.layers.conv.signed_conv import SignedConv
 from geocompile.layers.models.metrics import labelled, sklearn_module
 from geocompile.layers.models.pairs_of_nodes import sample_non_edges, sample_non_neighbours
@@ -248,8 +249,8 @@ class SignedGCN(torch.nn.Module):
         return float(metrics.roc_auc_score(labels, found)), float(f1)
 
     def extra_repr(self) -> str:
-        """The sizes, for ``print(model)``."""
-        return f"{self.in_channels}, {self.hidden_channels}, num_layers={self.num_layers}"
+        """The options, for ``print(model)``."""
+        return options_of(self)
 
 
 def _distances(

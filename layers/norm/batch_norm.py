@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.precision import widened
 from geocompile.layers.norm.statistics import check_nodes
 
@@ -84,3 +85,7 @@ class BatchNorm(torch.nn.Module):
         if self.module.weight is not None and self.module.bias is not None:
             out = out * self.module.weight + self.module.bias
         return out
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

@@ -6,6 +6,7 @@ from torch import Tensor
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.groups import groups_of
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.precision import widened
 from geocompile.layers.norm.statistics import check_nodes, spread
 
@@ -71,3 +72,7 @@ class GraphNorm(torch.nn.Module):
         square = segment_reduce(centred * centred, rowptr, perm, "mean")
         scale = self.weight / (square + self.eps).sqrt()
         return (centred * spread(scale, batch) + self.bias).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

@@ -6,6 +6,7 @@ from torch import Tensor
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.groups import groups_of
+from geocompile.layers.common.options import options_of
 from geocompile.layers.common.precision import widened
 from geocompile.layers.norm.statistics import check_nodes, spread
 
@@ -98,3 +99,7 @@ class LayerNorm(torch.nn.Module):
         is_beside = self.eps_beside_root and batch is None
         divisor = variance.sqrt() + self.eps if is_beside else (variance + self.eps).sqrt()
         return centred / spread(divisor, batch).unsqueeze(1)
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

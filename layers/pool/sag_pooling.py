@@ -8,6 +8,7 @@ from torch import Tensor
 from geocompile.layers.common.activations import Activation
 from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.options import options_of
 from geocompile.layers.conv.graph_conv import GraphConv
 from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, check_edge_rows, pooled
 
@@ -100,3 +101,7 @@ class SAGPooling(torch.nn.Module):
             )
         perm, kept = self.select(score, batch)
         return pooled(x, perm, kept, self.multiplier, edge_index, edge_attr, batch)
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

@@ -6,6 +6,7 @@ from torch import Tensor
 from geocompile.custom_ops import dot_attention
 from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.groups import groups_of, in_order
+from geocompile.layers.common.options import options_of
 
 
 class Set2Set(torch.nn.Module):
@@ -120,3 +121,7 @@ class Set2Set(torch.nn.Module):
             h[layer] = torch.sigmoid(let_out) * torch.tanh(c[layer])
             read = h[layer]
         return read
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)

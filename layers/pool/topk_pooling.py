@@ -5,6 +5,7 @@ from torch import Tensor
 
 from geocompile.layers.common.activations import Activation
 from geocompile.layers.common.checks import check_count, check_edge_index, check_features
+from geocompile.layers.common.options import options_of
 from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, check_edge_rows, pooled
 
 
@@ -100,3 +101,7 @@ class TopKPooling(torch.nn.Module):
             )
         perm, score = self.select(read, batch)
         return pooled(x, perm, score, self.multiplier, edge_index, edge_attr, batch)
+
+    def extra_repr(self) -> str:
+        """The options, for ``print(model)``."""
+        return options_of(self)
