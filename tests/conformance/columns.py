@@ -16,11 +16,12 @@ from torch.utils import _pytree as pytree
 
 import geocompile
 from tests.conformance.case import LayerCase
+from tests.conformance.like_pyg import like_pyg
 from tests.conformance.model import as_model, positional
+from tests.conformance.same import assert_same
 
 Check = Callable[[LayerCase], None]
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
-LIKE_PYG = {"rtol": 1e-10, "atol": 1e-12}
 
 
 def formula(case: LayerCase) -> None:
@@ -29,33 +30,6 @@ def formula(case: LayerCase) -> None:
     for size in case.sizes:
         inputs = case.draw(size)
         assert_same(layer(**inputs), case.formula(layer, **inputs), **CLOSE)
-
-
-def pyg(case: LayerCase) -> None:
-    """`from_pyg` gives this layer, with PyG's numbers; `to_pyg` gives PyG's back; state dicts load both ways."""
-    assert case.pyg is not None, "a case without PyG's layer says why in `without`"
-    theirs, plain = case.pyg().eval(), case.make()
-    ours = geocompile.from_pyg(theirs)
-    assert type(ours) is type(plain), f"from_pyg gave {type(ours)}"
-    for layer in (theirs, geocompile.to_pyg(ours)):
-        for size in case.sizes:
-            inputs = case.draw(size)
-            expected = _or_none(layer, {case.pyg_names.get(name, name): t for name, t in inputs.items()})
-            if expected is not None:
-                assert_same(ours(**inputs), expected, **LIKE_PYG)
-    if case.same_state:
-        plain.load_state_dict(theirs.state_dict())
-        theirs.load_state_dict(plain.state_dict())
-
-
-def _or_none(layer: torch.nn.Module, inputs: dict[str, Any]) -> Any:
-    """What PyG's layer gives; None on a graph without nodes or edges that it cannot take."""
-    try:
-        return layer(**inputs)
-    except (RuntimeError, ValueError, IndexError):
-        if all(t.numel() for t in pytree.tree_leaves(inputs) if isinstance(t, Tensor)):
-            raise
-        return None
 
 
 def script(case: LayerCase) -> None:
@@ -188,17 +162,9 @@ compiled = lru_cache(maxsize=1)(Compiled)
 """The last one is kept: of an ONNX file two columns are read, one after the other."""
 
 
-def assert_same(ours: Any, expected: Any, rtol: float, atol: float) -> None:
-    """Tensors alike, in the same structure; NaN equals NaN."""
-    ours, expected = pytree.tree_leaves(ours), pytree.tree_leaves(expected)
-    assert len(ours) == len(expected), f"{len(ours)} results, expected {len(expected)}"
-    for one, other in zip(ours, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=rtol, atol=atol, equal_nan=True)
-
-
 COLUMNS: dict[str, Check] = {
     "formula": formula,
-    "PyG": pyg,
+    "PyG": like_pyg,
     "script": script,
     "export": export,
     "gradients": gradients,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.conformance.columns import assert_same
+from tests.conformance.same import assert_same
 
 DATA = Path(__file__).parent / "data"
 FAMILIES = (
