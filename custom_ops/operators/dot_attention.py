@@ -103,12 +103,13 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     Args:
         x: ``[num_nodes, channels]`` or ``[num_nodes, heads, channels]`` float32, float64, float16 or bfloat16 (halves
             are computed in float32, their gradients too).
-        rowptr: ``[num_nodes + 1]`` int64 or int32, from `csr_from_coo`.
+        rowptr: ``[num_rows + 1]`` int64 or int32, from `csr_from_coo`; rows behind those of the nodes attend as zero
+            vectors.
         col: ``[num_edges]``, dtype of `rowptr`, the source of each edge in row order, below num_nodes.
         beta: A number, or a tensor of one element or one per head (a parameter).
 
     Returns:
-        The shape and dtype of `x`.
+        The shape and dtype of `x`, but for num_rows in place of num_nodes.
 
     Raises:
         ValueError: For a wrong dtype or shape.
@@ -125,8 +126,12 @@ def cosine_attention(x: Tensor, rowptr: Tensor, col: Tensor, beta: Tensor | floa
     # Infinitely long, a zero vector has the direction 0 and the derivative 0.
     direction = wide / norm.clamp_min(1e-12).masked_fill(norm == 0, torch.inf)
     scaled = direction * widened(beta).view(-1, 1) if isinstance(beta, Tensor) else direction * beta
+    num_more = rowptr.size(0) - 1 - x.size(0)
+    if num_more > 0:
+        scaled = torch.nn.functional.pad(scaled, [0, 0, 0, 0, 0, num_more])
     out, _ = dot_attention(scaled, direction, wide, rowptr, col)
-    return out.to(x.dtype).view_as(x)
+    out = out.to(x.dtype)
+    return out.squeeze(1) if x.dim() == 2 else out
 
 
 def _check_cosine(x: Tensor, beta: Tensor | float) -> None:

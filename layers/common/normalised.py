@@ -9,6 +9,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, gcn_norm
 from geocompile.layers.common.checks import edge_weight_as
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.propagation import ends
 from geocompile.layers.common.self_loops import counted_once
 from geocompile.layers.message_passing import MessagePassing
@@ -94,6 +95,7 @@ class NormalisedConv(MessagePassing):
         """The same without a cache; ``x`` [num_nodes, *] gives the number of nodes and the dtype."""
         weight = edge_weight_as(self._name, edge_weight, edge_index, x)
         i, j = ends(self.flow)
+        check_numbers(self._name, "edge_index", edge_index, x.size(0))
         rowptr, perm, col = csr_from_coo(edge_index[i], x, edge_index[j])
         if weight is not None:
             weight = weight.index_select(0, perm)

@@ -63,7 +63,8 @@ def count_receiving(
     """The number of nodes that receive: from ``size``, the features at that end, or else as many as send.
 
     With ``flow="target_to_source"`` and the sender first, the nodes of ``edge_index[0]`` receive but ``x[0]`` has
-    their number, as in PyG 2.8.1: both elements of the pair then need as many rows.
+    their number, as in PyG 2.8.1: both elements of the pair then need as many rows where :func:`with_own` adds one to
+    the result; where edges alone read it, :func:`as_many_rows` brings it to that number.
 
     Raises:
         ValueError: the features and ``size`` contradict each other.
@@ -74,6 +75,43 @@ def count_receiving(
     count = count_at(sizes, ends(flow)[0])
     assert count is not None  # the sending features have told one of the two
     return count
+
+
+def as_many_rows(x: Tensor, count: int, flow: str, sender_first: bool) -> Tensor:
+    """What the nodes of the result receive with, ``[count, *]``, from that of a pair's receiving element.
+
+    Where :func:`count_receiving` gives another number of nodes than that element has rows, rows are cut off, or
+    zeros, which no edge may read, stand for those that are missing.
+    """
+    if flow == "target_to_source" and sender_first:
+        return torch.nn.functional.pad(x, [0, 0] * (x.dim() - 1) + [0, count])[:count]
+    return x
+
+
+def with_own(layer: str, out: Tensor, own: Tensor) -> Tensor:
+    """What nodes have from their neighbours and of their own, added; one row of either is added to all, as in PyG.
+
+    Raises:
+        ValueError: a pair has not as many rows at both ends where :func:`count_receiving` needs that.
+    """
+    if is_scripting() or not torch.compiler.is_compiling():
+        for size, other in zip(out.shape, own.shape):  # noqa: B905  (TorchScript knows no strict)
+            if size != 1 and other != 1:
+                check_rows(layer, size, other)
+    return out + own
+
+
+def check_rows(layer: str, num_receiving: int, num_rows: int) -> None:
+    """Refuse receiving features that have not as many rows as the result.
+
+    Raises:
+        ValueError: they are more or less.
+    """
+    if num_receiving != num_rows:
+        raise ValueError(
+            f"geocompile.{layer}: with flow='target_to_source' and sender_first=True both elements of the pair x must "
+            f"have as many rows, got {num_receiving} that send and {num_rows} that receive"
+        )
 
 
 def smaller(first: int, second: int) -> int:

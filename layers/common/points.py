@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.layers.common.checks import check_edge_index, check_matrix, check_pair
-from geocompile.layers.common.pairs import sending_end, smaller
+from geocompile.layers.common.node_numbers import check_ends
+from geocompile.layers.common.pairs import count_receiving, sending_end, smaller
 from geocompile.layers.common.propagation import end_of, ends, group_edges
 
 
@@ -17,6 +18,7 @@ class PointPair(NamedTuple):
     x: Tensor | None  # features of the points that send
     source: Tensor  # positions of those
     target: Tensor  # and of the points that receive; of one cloud the same tensor
+    num_receiving: int  # as count_receiving counts them
     is_pair: bool
 
 
@@ -49,7 +51,8 @@ def opened_points(
     if features is not None:
         check_matrix(layer, features, edge_index, source, -1)
         _check_rows(layer, "x", features, source)
-    return PointPair(features, source, target, is_pair)
+    count = count_receiving(source, target, None, sender, flow, 0)
+    return PointPair(features, source, target, count, is_pair)
 
 
 def _both_sides(layer: str, pair: Tensor | tuple[Tensor, Tensor], sender: int) -> tuple[Tensor, Tensor]:
@@ -92,17 +95,19 @@ def other_side(
 
 
 def points_grouped(
-    edge_index: Tensor, flow: str, points: PointPair, add_self_loops: bool
+    layer: str, edge_index: Tensor, flow: str, points: PointPair, add_self_loops: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Edges by receiving point: ``rowptr`` [num_targets + 1], and both ends of each, ``rows`` and ``col``.
 
     With ``add_self_loops`` every point is its own neighbour once, after those that the edges name.
     """
     i, j = ends(flow)
+    num_sources, num_targets = points.source.size(0), points.target.size(0)
+    check_ends(layer, "edge_index", edge_index, flow, num_sources, points.num_receiving, num_targets)
     if add_self_loops:
         others = edge_index[:, edge_index[0] != edge_index[1]]
-        count = smaller(points.source.size(0), points.target.size(0))
+        count = smaller(num_sources, num_targets)
         loops = torch.arange(count, dtype=edge_index.dtype, device=edge_index.device)
         edge_index = torch.cat([others, loops.unsqueeze(0).expand(2, count)], dim=1)
-    rowptr, col, perm = group_edges(edge_index[i], edge_index[j], points.target.size(0))
+    rowptr, col, perm = group_edges(edge_index[i], edge_index[j], points.num_receiving)
     return rowptr, edge_index[i].index_select(0, perm), col

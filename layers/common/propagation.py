@@ -74,26 +74,8 @@ def note_size(name: str, sizes: list[int | None], end: int, x: Tensor | None, no
 
 
 def lift(x: Tensor, index: Tensor, node_dim: int) -> Tensor:
-    """The rows of ``x`` at one end of every edge.
-
-    Raises:
-        IndexError: an index is negative or too large (in TorchScript torch's own message).
-    """
-    if not is_scripting() and not torch.compiler.is_compiling():
-        check_range(index, x.size(dim_of_nodes(x, node_dim)))
+    """The rows of ``x`` at one end of every edge; :func:`check_nodes` has looked at the numbers."""
     return x.index_select(dim_of_nodes(x, node_dim), index)
-
-
-def check_range(index: Tensor, count: int) -> None:
-    """Refuse node numbers outside ``[0, count)`` with the value that is wrong."""
-    if index.device.type != "cpu" or index.numel() == 0:
-        return  # on a GPU the look would wait for all work that is queued; its kernels check themselves
-    low, high = (int(value) for value in torch.aminmax(index))
-    if low < 0 or high >= count:
-        raise IndexError(
-            f"geocompile.MessagePassing: edge_index holds {low if low < 0 else high}, "
-            f"but its values must lie in [0, {count})"
-        )
 
 
 def lift_optional(x: Tensor | None, index: Tensor, node_dim: int) -> Tensor | None:
@@ -131,6 +113,14 @@ def count_at(sizes: list[int | None], end: int) -> int | None:
     if count is None:
         count = sizes[1 - end]
     return count
+
+
+def node_counts(sizes: list[int | None], receiving: int, is_counted: bool) -> list[int | None]:
+    """What ``sizes`` tell, at the receiving end :func:`count_at` where the result has as many rows."""
+    counts = [sizes[0], sizes[1]]
+    if is_counted:
+        counts[receiving] = count_at(sizes, receiving)
+    return counts
 
 
 def known_count(name: str, sizes: list[int | None], end: int) -> int:

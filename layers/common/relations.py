@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.layers.common.propagation import check_range
+from geocompile.layers.common.node_numbers import check_numbers
 
 
 def marked_outside(index: Tensor, count: int) -> Tensor:
@@ -18,7 +18,7 @@ def relations_as(layer: str, edge_type: Tensor, edge_index: Tensor, num_relation
     Raises:
         TypeError: it is no integer tensor.
         ValueError: it has not one value for each edge.
-        IndexError: in eager, a value is negative or not below ``num_relations``.
+        IndexError: a value is negative or not below ``num_relations``.
     """
     if not isinstance(edge_type, Tensor) or (
         edge_type.dtype != torch.int64 and edge_type.dtype != torch.int32
@@ -29,35 +29,22 @@ def relations_as(layer: str, edge_type: Tensor, edge_index: Tensor, num_relation
             f"geocompile.{layer}: edge_type must have shape [{edge_index.size(1)}], one relation for each edge of "
             f"edge_index, got {list(edge_type.shape)}"
         )
-    if is_scripting() or torch.compiler.is_compiling() or edge_type.device.type != "cpu":
+    check_numbers(layer, "edge_type", edge_type, num_relations)
+    if edge_type.device.type != "cpu" or (not is_scripting() and torch.compiler.is_compiling()):
         return marked_outside(edge_type, num_relations)
-    else:  # noqa: RET505  (TorchScript compiles what stands behind a return)
-        _check_relations(layer, edge_type, num_relations)
-        return edge_type.long()
+    return edge_type.long()
 
 
-def _check_relations(layer: str, edge_type: Tensor, num_relations: int) -> None:
-    if edge_type.numel() == 0:
-        return
-    low, high = (int(value) for value in torch.aminmax(edge_type))
-    if low < 0 or high >= num_relations:
-        raise IndexError(
-            f"geocompile.{layer}: edge_type holds {low if low < 0 else high}, "
-            f"but its values must lie in [0, {num_relations})"
-        )
-
-
-def check_numbers(layer: str, x: Tensor, channels: int) -> None:
+def check_learned(layer: str, x: Tensor, channels: int) -> None:
     """Refuse what is no vector of numbers of nodes in [0, channels).
 
     Raises:
         ValueError: another dtype or shape.
-        IndexError: in eager, a number outside.
+        IndexError: a number outside.
     """
     if x.dim() != 1 or (x.dtype != torch.int64 and x.dtype != torch.int32):
         raise ValueError(
             f"geocompile.{layer}: x must be floating-point features [num_nodes, {channels}] or numbers of nodes "
             f"[num_nodes] of dtype int64 or int32, got {x.dtype} {list(x.shape)}"
         )
-    if not is_scripting() and not torch.compiler.is_compiling():
-        check_range(x, channels)
+    check_numbers(layer, "x", x, channels)

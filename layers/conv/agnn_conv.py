@@ -6,7 +6,8 @@ from torch import Tensor
 from geocompile.custom_ops import cosine_attention
 from geocompile.layers.common.attention import AttentionGraph, with_loops
 from geocompile.layers.common.checks import check_edge_index, check_features
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -72,12 +73,11 @@ class AGNNConv(MessagePassing):
             raise ValueError(
                 f"geocompile.AGNNConv: x must have shape [num_nodes, channels], got {list(x.shape)}"
             )
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], x.size(0))
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges("AGNNConv", edge_index, self.flow, x.size(0), x.size(0))
         if not self.add_self_loops:
             return cosine_attention(x, rowptr, col, self.beta)
         rows = edge_index[i].index_select(0, perm)
         graph = with_loops(AttentionGraph(rowptr, col, perm, None, None), rows, x.size(0), x.size(0))
-        # The loops that were there end in a row behind the last node's.
-        longer = torch.nn.functional.pad(x, [0, 0, 0, 1])
-        return cosine_attention(longer, graph.rowptr, graph.col, self.beta)[: x.size(0)]
+        # The loops that were there end in a row behind the last node's; none sends from it.
+        return cosine_attention(x, graph.rowptr, graph.col, self.beta)[: x.size(0)]

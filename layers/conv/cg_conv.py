@@ -7,8 +7,9 @@ from torch.nn.functional import linear as linear_map
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_matrix, edge_attr_as
 from geocompile.layers.common.linear import pair_of_channels
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -102,8 +103,10 @@ class CGConv(MessagePassing):
             raise ValueError("geocompile.CGConv: x needs the features of the receiving nodes too, got None")
         check_matrix("CGConv", source, edge_index, self.lin_f.weight, self.source_channels)
         check_matrix("CGConv", target, edge_index, self.lin_f.weight, self.target_channels)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges(
+            "CGConv", edge_index, self.flow, source.size(0), count, target.size(0)
+        )
         rows = edge_index[i].index_select(0, perm)
         both = self._of_edges(source, target, col, rows)
         attr = self._edge_features(edge_attr, edge_index, source)
@@ -114,7 +117,7 @@ class CGConv(MessagePassing):
         out = segment_reduce(gate.sigmoid() * torch.nn.functional.softplus(value), rowptr, None, self._reduce)
         if self.bn is not None:
             out = self.bn(out)
-        return out + target
+        return with_own("CGConv", out, target)
 
     def _first_of_edge(self) -> int:
         """The column of both weights at which the edge's features begin."""

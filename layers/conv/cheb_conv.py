@@ -7,6 +7,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import csr_from_coo, gather_segment_reduce, scatter, segment_reduce
 from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.common.linear import infer_size, linear
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.precision import widened
 from geocompile.layers.common.propagation import ends, nodes_back, nodes_first
 from geocompile.layers.common.self_loops import counted_once
@@ -158,6 +159,7 @@ class ChebConv(MessagePassing):
         """The scaled Laplacian: edges by receiving node with their weights, and the diagonal."""
         given = edge_weight_as("ChebConv", edge_weight, edge_index, x)
         i, j = ends(self.flow)
+        check_numbers("ChebConv", "edge_index", edge_index, x.size(0))
         rowptr, perm, col = csr_from_coo(edge_index[i], x, edge_index[j])
         rows = edge_index[i].index_select(0, perm)
         weight = (rows != col).to(widened(x).dtype)  # a loop weighs nothing

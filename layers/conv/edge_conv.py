@@ -6,6 +6,7 @@ from torch import Tensor
 from geocompile.custom_ops import knn, segment_reduce
 from geocompile.layers.common.checks import check_count, check_matrix, check_module
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened
 from geocompile.layers.common.propagation import ends, group_edges
 from geocompile.layers.message_passing import MessagePassing
@@ -71,8 +72,10 @@ class EdgeConv(MessagePassing):
             raise ValueError("geocompile.EdgeConv: x needs the features of the receiving nodes too, got None")
         check_matrix("EdgeConv", source, edge_index, source, -1)
         check_matrix("EdgeConv", target, edge_index, source, source.size(1))
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges(
+            "EdgeConv", edge_index, self.flow, source.size(0), count, target.size(0)
+        )
         messages = self.nn(_with_difference(source, target, edge_index[i].index_select(0, perm), col))
         return segment_reduce(messages, rowptr, None, self._reduce)
 

@@ -20,8 +20,9 @@ from geocompile.layers.common.attention import (
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
 from geocompile.layers.common.loop_features import LoopFeatures
-from geocompile.layers.common.pairs import opened, smaller
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import as_many_rows, opened, smaller, with_own
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -234,10 +235,14 @@ class GATConv(MessagePassing):
         if not is_scripting():
             self._infer_sizes(source, target, edge_attr)
         h, from_source, from_target = self._projected(source, target, edge_index, num_receiving, is_pair)
-        graph = self._graph(edge_index, edge_attr, source, num_receiving)
+        num_read = num_receiving if target is None else target.size(0)
+        graph = self._graph(edge_index, edge_attr, source, num_receiving, num_read)
+        if is_pair and target is not None:
+            from_target = as_many_rows(from_target, num_receiving, self.flow, self.sender_first)
         if is_pair and self.add_self_loops:
             rows = edge_index[ends(self.flow)[0]].index_select(0, graph.perm)
-            graph = with_loops(graph, rows, smaller(source.size(0), num_receiving), num_receiving)
+            num_loops = smaller(smaller(source.size(0), num_receiving), num_read)
+            graph = with_loops(graph, rows, num_loops, num_receiving)
             from_target = torch.cat([from_target, from_target.new_zeros([1, self.heads])])
         residual: Tensor | None = None
         if self.res is not None and target is not None:
@@ -285,10 +290,15 @@ class GATConv(MessagePassing):
             return self.lin_src.weight, self.lin_dst.weight
 
     def _graph(
-        self, edge_index: Tensor, edge_attr: Tensor | None, x: Tensor, num_receiving: int
+        self,
+        edge_index: Tensor,
+        edge_attr: Tensor | None,
+        x: Tensor,
+        num_receiving: int,
+        num_read: int,
     ) -> AttentionGraph:
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], num_receiving)
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges("GATConv", edge_index, self.flow, x.size(0), num_receiving, num_read)
         edge: Tensor | None = None
         self_edge: Tensor | None = None
         if self.lin_edge is not None and self.att_edge is not None and edge_attr is not None:
@@ -326,5 +336,5 @@ class GATConv(MessagePassing):
         out = out.flatten(1) if self.concat else out.mean(1)
         residual = terms.residual
         if residual is not None:
-            out = out + residual
+            out = with_own("GATConv", out, residual)
         return out if self.bias is None else out + self.bias

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_count, check_edge_index, check_features, edge_weight_as
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -85,8 +85,7 @@ class GatedGraphConv(MessagePassing):
                 f"channels (out_channels), got {list(x.shape)}"
             )
         h = torch.nn.functional.pad(x, [0, missing])
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], x.size(0))
+        rowptr, col, perm = sorted_edges("GatedGraphConv", edge_index, self.flow, x.size(0), x.size(0))
         weight = edge_weight_as("GatedGraphConv", edge_weight, edge_index, x)
         if weight is not None:
             weight = weight.index_select(0, perm)

@@ -18,8 +18,9 @@ from geocompile.layers.common.attention import (
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
 from geocompile.layers.common.loop_features import LoopFeatures
-from geocompile.layers.common.pairs import opened, smaller
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import as_many_rows, opened, smaller, with_own
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -220,11 +221,12 @@ class GATv2Conv(MessagePassing):
             self._infer_sizes(source, target, edge_attr)
         check_matrix("GATv2Conv", source, edge_index, self.lin_l.weight)
         check_matrix("GATv2Conv", target, edge_index, self.lin_r.weight)
-        num_loops = smaller(source.size(0), num_receiving) if is_pair else num_receiving
-        graph = self._graph(edge_index, edge_attr, source, num_receiving, num_loops)
+        graph = self._graph(edge_index, edge_attr, source, num_receiving, target.size(0), is_pair)
         sent = self._in_heads(self.lin_l(source))
         is_same = self.share_weights and not is_pair
         received = sent if is_same else self._in_heads(self.lin_r(target))
+        if is_pair:
+            received = as_many_rows(received, num_receiving, self.flow, self.sender_first)
         if self.add_self_loops:
             # One row more, that of the loops which are among the edges; none sends from it.
             received = torch.nn.functional.pad(received, [0, 0, 0, 0, 0, 1])
@@ -249,10 +251,18 @@ class GATv2Conv(MessagePassing):
                 infer_size(module, x)
 
     def _graph(
-        self, edge_index: Tensor, edge_attr: Tensor | None, x: Tensor, num_receiving: int, num_loops: int
+        self,
+        edge_index: Tensor,
+        edge_attr: Tensor | None,
+        x: Tensor,
+        num_receiving: int,
+        num_read: int,
+        is_pair: bool,
     ) -> AttentionGraph:
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], num_receiving)
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges(
+            "GATv2Conv", edge_index, self.flow, x.size(0), num_receiving, num_read
+        )
         rows = edge_index[i].index_select(0, perm)
         edge: Tensor | None = None
         self_edge: Tensor | None = None
@@ -266,7 +276,10 @@ class GATv2Conv(MessagePassing):
             if self.add_self_loops:
                 self_edge = self.loop_features(edge_attr, edge, None, rows == col, rowptr, perm)
         graph = AttentionGraph(rowptr, col, perm, edge, self_edge)
-        return with_loops(graph, rows, num_loops, num_receiving) if self.add_self_loops else graph
+        if not self.add_self_loops:
+            return graph
+        num_loops = smaller(smaller(x.size(0), num_receiving), num_read) if is_pair else num_receiving
+        return with_loops(graph, rows, num_loops, num_receiving)
 
     def _edge_weight(self, edge: Tensor | None) -> Tensor | None:
         """:math:`\\Theta_e` as [heads, channels, edge_dim], where there are edge features."""
@@ -298,5 +311,5 @@ class GATv2Conv(MessagePassing):
         out = out.flatten(1) if self.concat else out.mean(1)
         residual = terms.residual
         if residual is not None:
-            out = out + residual
+            out = with_own("GATv2Conv", out, residual)
         return out if self.bias is None else out + self.bias

@@ -7,6 +7,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import csr_from_coo, gcn_norm
 from geocompile.layers.common.checks import check_edge_index, check_features, edge_weight_as
 from geocompile.layers.common.linear import infer_size, linear
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.normalised import NormalisedConv
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
@@ -141,6 +142,7 @@ class GCNConv(NormalisedConv):
             dtype = torch.get_default_dtype() if edge_weight is None else edge_weight.dtype
         like = torch.empty((num_nodes, 0), dtype=dtype, device=edge_index.device)
         weight = edge_weight_as("GCNConv.norm", edge_weight, edge_index, like)
+        check_numbers("GCNConv.norm", "edge_index", edge_index, num_nodes)
         rowptr, perm, col = csr_from_coo(edge_index[1], like, edge_index[0])
         sorted_weight = None if weight is None else weight.index_select(0, perm)
         by_row, loops = gcn_norm(rowptr, col, like, sorted_weight, 2.0 if improved else 1.0, True)

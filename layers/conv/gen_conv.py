@@ -10,9 +10,10 @@ from geocompile.layers.common.attention import check_matrix
 from geocompile.layers.common.checks import check_count, edge_attr_as
 from geocompile.layers.common.generalised_mean import PowerMeanOfMessages, ReducedMessages, SoftmaxOfMessages
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels, reset
-from geocompile.layers.common.pairs import opened
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.common.precision import unit_length
-from geocompile.layers.common.propagation import ends, group_edges, lift
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 _PLAIN = {"add": "sum", "sum": "sum", "mean": "mean", "max": "max", "min": "min", "mul": "mul"}
@@ -168,17 +169,18 @@ class GENConv(MessagePassing):
         """The features of every target node after the convolution; see the class for shapes and errors."""
         source, target, count, _ = opened("GENConv", x, edge_index, size, self.flow, self.sender_first, 0)
         h = self._of_sources(source, edge_index)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        rowptr, col, perm = sorted_edges("GENConv", edge_index, self.flow, h.size(0), count)
         places = col
         messages = h
         if edge_attr is not None:
-            messages, places = lift(h, edge_index[j], 0) + self._of_edges(edge_attr, edge_index, source), perm
+            sender = edge_index[ends(self.flow)[1]]
+            messages = h.index_select(0, sender) + self._of_edges(edge_attr, edge_index, source)
+            places = perm
         out: Tensor = self.aggr_module(messages.relu() + self.eps, rowptr, places)
         if self.msg_norm is not None:
             out = self.msg_norm(h if target is None else target, out)
         if target is not None:
-            out = out + self._of_targets(target, edge_index)
+            out = with_own("GENConv", out, self._of_targets(target, edge_index))
         return self.mlp(out)  # type: ignore[no-any-return]
 
     def _of_sources(self, x: Tensor, edge_index: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ from torch import Tensor
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_features, check_module
 from geocompile.layers.common.linear import reset
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
+from geocompile.layers.common.propagation import nodes_back, nodes_first
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -91,15 +92,14 @@ class GINConv(MessagePassing):
             "GINConv", x, edge_index, size, self.flow, self.sender_first, self.node_dim
         )
         check_features("GINConv", source, edge_index, source, -1, self.node_dim)
-        i, j = ends(self.flow)
-        rowptr, col, _ = group_edges(edge_index[i], edge_index[j], count)
+        h = nodes_first(source, self.node_dim)
+        rowptr, col, _ = sorted_edges("GINConv", edge_index, self.flow, h.size(0), count)
         own = (1.0 + self.eps).to(source.dtype)
         # In a square graph the node's own features are one more term of the sum that the operator takes anyway.
         is_one_sum = self._reduce == "sum" and not is_pair
         own_weight = own.expand(count) if is_one_sum else None
-        h = nodes_first(source, self.node_dim)
         out = nodes_back(gather_segment_reduce(h, rowptr, col, None, own_weight, self._reduce), self.node_dim)
         if target is not None and not is_one_sum:
             check_features("GINConv", target, edge_index, source, -1, self.node_dim)
-            out = out + own * target
+            out = with_own("GINConv", out, own * target)
         return self.nn(out)  # type: ignore[no-any-return]

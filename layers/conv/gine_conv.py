@@ -7,8 +7,8 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_matrix, check_module, edge_attr_as
 from geocompile.layers.common.linear import infer_size, linear, reset
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -102,13 +102,12 @@ class GINEConv(MessagePassing):
         """The features of every target node after the convolution; see the class for shapes and errors."""
         source, target, count, _ = opened("GINEConv", x, edge_index, size, self.flow, self.sender_first, 0)
         check_matrix("GINEConv", source, edge_index, source, -1)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        rowptr, col, perm = sorted_edges("GINEConv", edge_index, self.flow, source.size(0), count)
         messages = source.index_select(0, col) + self._of_edges(edge_attr, edge_index, source, perm)
         out = segment_reduce(messages.relu(), rowptr, None, self._reduce)
         if target is not None:
             check_matrix("GINEConv", target, edge_index, source, source.size(1))
-            out = out + (1.0 + self.eps).to(target.dtype) * target
+            out = with_own("GINEConv", out, (1.0 + self.eps).to(target.dtype) * target)
         return self.nn(out)  # type: ignore[no-any-return]
 
     def _of_edges(self, edge_attr: Tensor, edge_index: Tensor, x: Tensor, perm: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from geocompile.layers.common.checks import check_count, check_matrix, edge_attr
 from geocompile.layers.common.kernels import kernel_messages, kernel_sum
 from geocompile.layers.common.lazy import is_unknown, materialize, parameter, take_shapes_from_state
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -136,14 +136,13 @@ class GMMConv(MessagePassing):
             self._infer_sizes(source)
         check_matrix("GMMConv", source, edge_index, self.g, self.g.size(0))
         pseudo = edge_attr_as("GMMConv", edge_attr, edge_index, source, self.dim)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        rowptr, col, perm = sorted_edges("GMMConv", edge_index, self.flow, source.size(0), count)
         out = self._neighbours(source, rowptr, col, pseudo.index_select(0, perm))
         if self.root is not None and target is not None:
             if not is_scripting():
                 infer_size(self.root, target)
             check_matrix("GMMConv", target, edge_index, self.g, self.root.in_features)
-            out = out + self.root(target)
+            out = with_own("GMMConv", out, self.root(target))
         return out if self.bias is None else out + self.bias
 
     def _infer_sizes(self, source: Tensor) -> None:

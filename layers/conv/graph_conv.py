@@ -6,6 +6,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.layers.common.checks import check_edge_index, check_features, check_pair, edge_weight_as
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
+from geocompile.layers.common.pairs import with_own
 from geocompile.layers.common.propagation import (
     along_nodes,
     end_of,
@@ -139,7 +140,7 @@ class GraphConv(MessagePassing):
                 self.lin_root.in_features,
                 self.node_dim,
             )
-            out = out + self.lin_root(target)
+            out = with_own("GraphConv", out, self.lin_root(target))
         return out
 
     def message(self, x_j: Tensor, edge_weight: Tensor | None) -> Tensor:

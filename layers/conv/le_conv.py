@@ -7,8 +7,9 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import gather_segment_reduce, segment_reduce
 from geocompile.layers.common.checks import check_features, edge_weight_as
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
+from geocompile.layers.common.propagation import nodes_back, nodes_first
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -97,15 +98,15 @@ class LEConv(MessagePassing):
             infer_size(self.lin3, target)
         check_features("LEConv", source, edge_index, self.lin1.weight, self.lin1.in_features, self.node_dim)
         check_features("LEConv", target, edge_index, self.lin2.weight, self.lin2.in_features, self.node_dim)
-        i, j = ends(self.flow)
-        own = nodes_first(self.lin2(target), self.node_dim)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], own.size(0))
+        own, sent = (
+            nodes_first(self.lin2(target), self.node_dim),
+            nodes_first(self.lin1(source), self.node_dim),
+        )
+        rowptr, col, perm = sorted_edges("LEConv", edge_index, self.flow, sent.size(0), own.size(0))
         weight = edge_weight_as("LEConv", edge_weight, edge_index, source)
         weight = torch.ones_like(col, dtype=source.dtype) if weight is None else weight.index_select(0, perm)
         # The second term is the same on all of a node's edges: their weights alone are added up.
-        out = gather_segment_reduce(
-            nodes_first(self.lin1(source), self.node_dim), rowptr, col, weight, None, self._reduce
-        )
+        out = gather_segment_reduce(sent, rowptr, col, weight, None, self._reduce)
         degree = segment_reduce(weight, rowptr, None, self._reduce)
         out = out - own * degree.reshape([-1] + [1] * (own.dim() - 1))
         return nodes_back(out, self.node_dim) + self.lin3(target)  # type: ignore[no-any-return]

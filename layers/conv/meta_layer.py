@@ -8,6 +8,7 @@ from torch import Tensor
 
 from geocompile.layers.common.checks import check_edge_index
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.node_numbers import check_numbers
 
 
 class MetaLayer(torch.nn.Module):
@@ -82,6 +83,7 @@ class MetaLayer(torch.nn.Module):
         """Features of nodes, edges and graphs after the update; see the class for shapes and errors."""
         check_edge_index("MetaLayer", edge_index)
         if self.edge_model is not None:
+            check_numbers("MetaLayer", "edge_index", edge_index, x.size(0))
             row, col = edge_index[0], edge_index[1]
             of_edges = batch
             if batch is not None:

@@ -10,8 +10,8 @@ from geocompile.custom_ops import gather_segment_reduce, segment_reduce
 from geocompile.layers.common.checks import check_matrix, check_module
 from geocompile.layers.common.kernels import kernel_sum
 from geocompile.layers.common.linear import Linear, infer_size, linear, pair_of_channels, reset
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -124,15 +124,14 @@ class NNConv(MessagePassing):
         source, target, count, _ = opened("NNConv", x, edge_index, size, self.flow, self.sender_first, 0)
         check_matrix("NNConv", source, edge_index, source, self.source_channels)
         self._check_edges(edge_attr, edge_index, source)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        rowptr, col, perm = sorted_edges("NNConv", edge_index, self.flow, source.size(0), count)
         attr = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
         out = self._neighbours(source, rowptr, col, attr.index_select(0, perm))
         if self.lin is not None and target is not None:
             if not is_scripting():
                 infer_size(self.lin, target)
             check_matrix("NNConv", target, edge_index, self.lin.weight, self.lin.in_features)
-            out = out + self.lin(target)
+            out = with_own("NNConv", out, self.lin(target))
         return out if self.bias is None else out + self.bias
 
     def _check_edges(self, edge_attr: Tensor, edge_index: Tensor, x: Tensor) -> None:

@@ -14,8 +14,9 @@ from geocompile.layers.common.checks import check_count, check_edge_index, edge_
 from geocompile.layers.common.degree_scalers import DegreeScalers
 from geocompile.layers.common.grouped_linear import grouped_product
 from geocompile.layers.common.linear import linear, reset
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.precision import widened
-from geocompile.layers.common.propagation import ends, group_edges, lift
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 _AGGREGATORS = ("sum", "mean", "min", "max", "var", "std")
@@ -143,11 +144,11 @@ class PNAConv(MessagePassing):
             "PNAConv", x, edge_index, x.new_empty((0, self.in_channels), dtype=self.lin.weight.dtype)
         )
         i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], x.size(0))
+        rowptr, col, perm = sorted_edges("PNAConv", edge_index, self.flow, x.size(0), x.size(0))
         own, sent, added = self._parts_of_messages(x, edge_index, edge_attr)
         places, shift = col, own
         if added is not None or not self.is_linear:
-            sent, places = lift(sent, edge_index[j], 0), perm
+            sent, places = sent.index_select(0, edge_index[j]), perm
             if added is not None:
                 sent = sent + added
             if not self.is_linear:

@@ -59,7 +59,7 @@ class PointConv(PointNetworks):
         points: PointPair = opened_points("PointConv", x, pos, edge_index, self.flow, self.sender_first)
         loops = self.add_self_loops
         rowptr, rows, col = points_grouped(
-            edge_index, self.flow, points, not points.is_pair if loops is None else loops
+            "PointConv", edge_index, self.flow, points, not points.is_pair if loops is None else loops
         )
         h = points.source.index_select(0, col) - points.target.index_select(0, rows)
         return self._through_networks(points.x, h, rowptr, col)

@@ -66,7 +66,7 @@ class PPFConv(PointNetworks):
             )
         loops = self.add_self_loops
         rowptr, rows, col = points_grouped(
-            edge_index, self.flow, points, not points.is_pair if loops is None else loops
+            "PPFConv", edge_index, self.flow, points, not points.is_pair if loops is None else loops
         )
         h = point_pair_features(
             points.source.index_select(0, col) - points.target.index_select(0, rows),

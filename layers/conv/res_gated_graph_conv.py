@@ -11,8 +11,9 @@ from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.attention import check_matrix
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges, lift
+from geocompile.layers.common.propagation import ends
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -137,9 +138,11 @@ class ResGatedGraphConv(MessagePassing):
         query = linear_map(source, of_query[:, :to_source], self.lin_query.bias)
         value = linear_map(source, of_value[:, :to_source], self.lin_value.bias)
 
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], target.size(0))
-        gate = key.index_select(0, edge_index[i].index_select(0, perm)) + lift(query, col, 0)
+        i, _ = ends(self.flow)
+        rowptr, col, perm = sorted_edges(
+            "ResGatedGraphConv", edge_index, self.flow, source.size(0), target.size(0)
+        )
+        gate = key.index_select(0, edge_index[i].index_select(0, perm)) + query.index_select(0, col)
         sent = value.index_select(0, col)
         edge = self._edge_features(edge_attr, edge_index, source)
         if edge is not None:

@@ -14,9 +14,10 @@ from geocompile.layers.common.checks import (
 )
 from geocompile.layers.common.kernels import channels_at_once, with_product
 from geocompile.layers.common.linear import glorot_, pair_of_channels
-from geocompile.layers.common.pairs import count_receiving, sending_end
-from geocompile.layers.common.propagation import check_range, end_of, ends, group_edges
-from geocompile.layers.common.relations import check_numbers, marked_outside, relations_as
+from geocompile.layers.common.node_numbers import check_ends
+from geocompile.layers.common.pairs import check_rows, count_receiving, sending_end
+from geocompile.layers.common.propagation import end_of, ends, group_edges
+from geocompile.layers.common.relations import check_learned, marked_outside, relations_as
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -157,8 +158,7 @@ class RGCNConv(MessagePassing):
         """The features of every target node after the convolution; see the class for shapes and errors."""
         source, target, count = self._opened(x, edge_index)
         i, j = ends(self.flow)
-        if not is_scripting() and not torch.compiler.is_compiling():
-            check_range(edge_index[i], count)
+        check_ends("RGCNConv", "edge_index", edge_index, self.flow, source.size(0), count)
         # A row for each node and relation. Numbers of both are as long as int64 allows.
         relation = relations_as("RGCNConv", edge_type, edge_index, self.num_relations)
         rows = torch.add(relation, edge_index[i], alpha=self.num_relations)
@@ -167,6 +167,8 @@ class RGCNConv(MessagePassing):
         if norm is not None:
             norm = norm.index_select(0, perm)
         own = self._own(target, source, count)
+        if is_scripting() or not torch.compiler.is_compiling():
+            check_rows("RGCNConv", count, own.size(0))
         if source.is_floating_point():
             return self._from_features(own, source, rowptr, col, norm)
         relation = rows.index_select(0, perm) % self.num_relations
@@ -213,7 +215,7 @@ class RGCNConv(MessagePassing):
         if not isinstance(x, Tensor) or x.is_floating_point():
             check_matrix("RGCNConv", x, edge_index, self.weight, channels)
             return
-        check_numbers("RGCNConv", x, channels)
+        check_learned("RGCNConv", x, channels)
         if self.num_blocks is not None:
             raise ValueError(
                 "geocompile.RGCNConv: num_blocks needs node features: a row of a block-diagonal matrix is no feature"

@@ -7,9 +7,10 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_features
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
-from geocompile.layers.common.pairs import opened
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.common.precision import unit_length
-from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
+from geocompile.layers.common.propagation import ends, nodes_back, nodes_first
 from geocompile.layers.common.self_loops import reduce_with_self
 from geocompile.layers.message_passing import MessagePassing
 
@@ -143,7 +144,7 @@ class SAGEConv(MessagePassing):
             check_features(
                 "SAGEConv", target, edge_index, self.lin_r.weight, self.lin_r.in_features, self.node_dim
             )
-            out = out + self.lin_r(target)
+            out = with_own("SAGEConv", out, self.lin_r(target))
         return unit_length(out) if self.normalize else out
 
     def _neighbours(self, source: Tensor, edge_index: Tensor, num_receiving: int) -> Tensor:
@@ -157,10 +158,11 @@ class SAGEConv(MessagePassing):
         if transform_first:
             h = torch.nn.functional.linear(h, self.lin_l.weight)
         h = nodes_first(h, self.node_dim)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], num_receiving)
+        rowptr, col, perm = sorted_edges("SAGEConv", edge_index, self.flow, h.size(0), num_receiving)
         if self.add_self_loops:
-            h = reduce_with_self(h, rowptr, col, edge_index[i].index_select(0, perm), self._reduce)
+            h = reduce_with_self(
+                h, rowptr, col, edge_index[ends(self.flow)[0]].index_select(0, perm), self._reduce
+            )
         else:
             h = gather_segment_reduce(h, rowptr, col, None, None, self._reduce)
         if not transform_first:

@@ -7,8 +7,9 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_edge_index, check_features
 from geocompile.layers.common.linear import infer_size, linear
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges, nodes_back, nodes_first
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
+from geocompile.layers.common.propagation import nodes_back, nodes_first
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -131,28 +132,34 @@ class SignedConv(MessagePassing):
         """The first formula: the narrower side is aggregated where the weight commutes with that."""
         is_linear = self._reduce == "sum" or self._reduce == "mean"
         if is_linear and self.lin_pos_l.in_features >= self.out_channels:
-            friends = self._reduced(self.lin_pos_l(h), pos, count)
-            foes = self._reduced(self.lin_neg_l(h), neg, count)
+            friends = self._reduced(self.lin_pos_l(h), pos, count, "pos_edge_index")
+            foes = self._reduced(self.lin_neg_l(h), neg, count, "neg_edge_index")
         else:
-            friends = self.lin_pos_l(self._reduced(h, pos, count))
-            foes = self.lin_neg_l(self._reduced(h, neg, count))
-        return torch.cat([friends + self.lin_pos_r(own), foes + self.lin_neg_r(own)], dim=-1)
-
-    def _next(self, h: Tensor, own: Tensor, pos: Tensor, neg: Tensor, count: int) -> Tensor:
-        """The second formula: both halves cross each kind of edges at once."""
-        width = self.in_channels
-        friends, foes = self._reduced(h, pos, count), self._reduced(h, neg, count)
-        alike = torch.cat([friends[..., :width], foes[..., width:]], dim=-1)
-        unlike = torch.cat([friends[..., width:], foes[..., :width]], dim=-1)
+            friends = self.lin_pos_l(self._reduced(h, pos, count, "pos_edge_index"))
+            foes = self.lin_neg_l(self._reduced(h, neg, count, "neg_edge_index"))
         return torch.cat(
             [
-                self.lin_pos_l(alike) + self.lin_pos_r(own[..., :width]),
-                self.lin_neg_l(unlike) + self.lin_neg_r(own[..., width:]),
+                with_own("SignedConv", friends, self.lin_pos_r(own)),
+                with_own("SignedConv", foes, self.lin_neg_r(own)),
             ],
             dim=-1,
         )
 
-    def _reduced(self, h: Tensor, edge_index: Tensor, count: int) -> Tensor:
-        i, j = ends(self.flow)
-        rowptr, col, _ = group_edges(edge_index[i], edge_index[j], count)
+    def _next(self, h: Tensor, own: Tensor, pos: Tensor, neg: Tensor, count: int) -> Tensor:
+        """The second formula: both halves cross each kind of edges at once."""
+        width = self.in_channels
+        friends = self._reduced(h, pos, count, "pos_edge_index")
+        foes = self._reduced(h, neg, count, "neg_edge_index")
+        alike = torch.cat([friends[..., :width], foes[..., width:]], dim=-1)
+        unlike = torch.cat([friends[..., width:], foes[..., :width]], dim=-1)
+        return torch.cat(
+            [
+                with_own("SignedConv", self.lin_pos_l(alike), self.lin_pos_r(own[..., :width])),
+                with_own("SignedConv", self.lin_neg_l(unlike), self.lin_neg_r(own[..., width:])),
+            ],
+            dim=-1,
+        )
+
+    def _reduced(self, h: Tensor, edge_index: Tensor, count: int, name: str) -> Tensor:
+        rowptr, col, _ = sorted_edges("SignedConv", edge_index, self.flow, h.size(0), count, None, name)
         return gather_segment_reduce(h, rowptr, col, None, None, self._reduce)

@@ -12,8 +12,8 @@ from geocompile.layers.common.checks import check_count, check_matrix, edge_attr
 from geocompile.layers.common.kernels import kernel_messages, sparse_kernel_sum
 from geocompile.layers.common.lazy import is_unknown, materialize, parameter, take_shapes_from_state
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
-from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
+from geocompile.layers.common.node_numbers import sorted_edges
+from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -138,14 +138,13 @@ class SplineConv(MessagePassing):
         pseudo = edge_attr_as("SplineConv", pseudo, edge_index, source, self.dim)
         if not is_scripting() and not torch.compiler.is_compiling() and self.check_pseudo:
             _check_range(pseudo)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], count)
+        rowptr, col, perm = sorted_edges("SplineConv", edge_index, self.flow, source.size(0), count)
         out = self._neighbours(source, rowptr, col, pseudo.index_select(0, perm))
         if self.lin is not None and target is not None:
             if not is_scripting():
                 infer_size(self.lin, target)
             check_matrix("SplineConv", target, edge_index, self.weight, self.lin.in_features)
-            out = out + self.lin(target)
+            out = with_own("SplineConv", out, self.lin(target))
         return out if self.bias is None else out + self.bias
 
     def _infer_sizes(self, source: Tensor) -> None:

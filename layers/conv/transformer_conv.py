@@ -12,8 +12,8 @@ from geocompile.layers.common.attention import check_matrix, check_options, two_
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.grouped_linear import grouped_product
 from geocompile.layers.common.linear import infer_size, linear, pair_of_channels
+from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened
-from geocompile.layers.common.propagation import ends, group_edges
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -206,8 +206,9 @@ class TransformerConv(MessagePassing):
             self._infer_sizes(source, target, edge_attr)
         check_matrix("TransformerConv", source, edge_index, self.lin_key.weight)
         check_matrix("TransformerConv", target, edge_index, self.lin_query.weight)
-        i, j = ends(self.flow)
-        rowptr, col, perm = group_edges(edge_index[i], edge_index[j], target.size(0))
+        rowptr, col, perm = sorted_edges(
+            "TransformerConv", edge_index, self.flow, source.size(0), target.size(0)
+        )
         query = self._in_heads(self.lin_query(target))
         key, value = self._in_heads(self.lin_key(source)), self._in_heads(self.lin_value(source))
         edge = self._edge_features(edge_attr, edge_index, source)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from geocompile.layers.common import propagation
 from geocompile.layers.common.checks import check_edge_index
+from geocompile.layers.common.node_numbers import check_nodes
 from geocompile.layers.common.options import options_of
 from geocompile.layers.message_passing.collect import Collected
 from geocompile.layers.message_passing.hooks import Hooks, hooks_of, overridable, overrides
@@ -116,6 +117,7 @@ class MessagePassing(torch.nn.Module):
         hooks, name = self._hooks, type(self).__name__
         check_edge_index(name, edge_index)
         given = Collected(name, hooks, self.flow, self.node_dim, edge_index, size, kwargs)
+        check_nodes(name, "edge_index", edge_index, given.counts)
         if hooks.is_identity:
             x = given.source("x")
             rowptr, col = given.group_edges()

@@ -10,6 +10,7 @@ from geocompile.layers.common.propagation import (
     group_edges,
     initial_sizes,
     lift,
+    node_counts,
     note_size,
     pick_end,
 )
@@ -46,6 +47,7 @@ class Collected:
             "size_j": count_at(sizes, self.j),
             "dim_size": count_at(sizes, self.i),
         }
+        self.counts = node_counts(sizes, self.i, hooks.counts_receiving)
 
     def group_edges(self) -> tuple[Tensor, Tensor]:
         """Sort the edges by receiving node; ``rowptr``, ``col`` and ``perm`` can be asked for afterwards."""

@@ -55,6 +55,11 @@ class Hooks:
     is_fused: bool
 
     @property
+    def counts_receiving(self) -> bool:
+        """Whether the number of nodes that receive is that of the rows of the result."""
+        return "aggregate" not in self.called or any(a.name == "dim_size" for a in self.called["aggregate"])
+
+    @property
     def special(self) -> frozenset[str]:
         """The names that ``propagate`` supplies itself."""
         return SPECIAL_ARGUMENTS | SORTED_EDGES if self.is_fused else SPECIAL_ARGUMENTS

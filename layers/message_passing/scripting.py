@@ -16,6 +16,7 @@ from torch import Tensor
 
 from geocompile.layers.common import propagation
 from geocompile.layers.common.checks import check_edge_index
+from geocompile.layers.common.node_numbers import check_nodes
 from geocompile.layers.message_passing.hooks import EMPTY, Argument, Hooks, base_class, hooks_of
 from geocompile.layers.message_passing.script_source import compile_source, names_in, with_annotations
 from geocompile.layers.message_passing.script_types import (
@@ -128,6 +129,8 @@ class _Generator:
         if self.calls.size_is_list:
             lines[-1] = "_geo_sizes = _geo_initial_sizes(None if size is None else (size[0], size[1]))"
         lines += self._note_sizes()
+        counts = f"_geo_node_counts(_geo_sizes, _geo_i, {self.hooks.counts_receiving})"
+        lines.append(f"_geo_check_nodes({self.cls.__name__!r}, 'edge_index', edge_index, {counts})")
         if self.hooks.is_identity or self.hooks.is_fused:
             lines.append(
                 "_geo_rowptr, _geo_col, _geo_perm = _geo_group_edges("
@@ -206,7 +209,11 @@ class _Generator:
 
 _HELPERS: dict[str, Callable[..., Any]] = {
     PREFIX + name: function
-    for name, function in {**vars(propagation), "check_edge_index": check_edge_index}.items()
+    for name, function in {
+        **vars(propagation),
+        "check_edge_index": check_edge_index,
+        "check_nodes": check_nodes,
+    }.items()
     if isinstance(function, types.FunctionType) and function.__module__.startswith("geocompile.layers")
 }
 _SPECIAL = {

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from geocompile.layers.common.checks import check_edge_index
+from geocompile.layers.common.node_numbers import check_numbers
 
 
 class InnerProductDecoder(torch.nn.Module):
@@ -35,6 +36,7 @@ class InnerProductDecoder(torch.nn.Module):
         """
         check_edge_index("InnerProductDecoder", edge_index)
         _check_embeddings(z)
+        check_numbers("InnerProductDecoder", "edge_index", edge_index, z.size(0))
         value = (z.index_select(0, edge_index[0]) * z.index_select(0, edge_index[1])).sum(dim=1)
         return torch.sigmoid(value) if sigmoid else value
 

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from geocompile.layers.common.checks import check_count, check_edge_index
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.options import options_of
 from geocompile.layers.conv.signed_conv import SignedConv
 from geocompile.layers.models.metrics import labelled, sklearn_module
@@ -99,6 +100,7 @@ class SignedGCN(torch.nn.Module):
             ``[num_pairs, 3]``.
         """
         check_edge_index("SignedGCN", edge_index)
+        check_numbers("SignedGCN", "edge_index", edge_index, z.size(0))
         both = torch.cat([z.index_select(0, edge_index[0]), z.index_select(0, edge_index[1])], dim=1)
         return torch.log_softmax(self.lin(both), dim=1)
 

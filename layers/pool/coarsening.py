@@ -9,6 +9,7 @@ from torch import Tensor
 
 from geocompile.custom_ops import coalesce, consecutive, renumber_edges, scatter
 from geocompile.custom_ops.operators.csr import rows_named
+from geocompile.layers.common.node_numbers import check_numbers
 
 
 def _takes_data(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,6 +178,7 @@ def _pool(
 def _pool_edges(
     name: str, number: Tensor, unique: Tensor, edge_index: Tensor, edge_attr: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
+    check_numbers(name, "edge_index", edge_index, number.size(0))
     is_int32 = edge_index.dtype == torch.int32
     edges = renumber_edges(edge_index, number.int() if is_int32 else number)
     _check_rows(name, "edge_attr", edge_attr, edges.size(1), "edge")

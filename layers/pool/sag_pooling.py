@@ -8,6 +8,7 @@ from torch import Tensor
 from geocompile.layers.common.activations import Activation
 from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.options import options_of
 from geocompile.layers.conv.graph_conv import GraphConv
 from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, check_edge_rows, pooled
@@ -91,6 +92,7 @@ class SAGPooling(torch.nn.Module):
         check_edge_index("SAGPooling", edge_index)
         check_edge_rows("SAGPooling", edge_attr, edge_index)
         check_features("SAGPooling", x, edge_index, self.select.weight, -1, 0)
+        check_numbers("SAGPooling", "edge_index", edge_index, x.size(0))
         read = x if attn is None else attn
         read = read.unsqueeze(-1) if read.dim() == 1 else read
         score = self.gnn(read, edge_index)

@@ -17,11 +17,16 @@ from geocompile.custom_ops.operators import (
     segment_reduce,
 )
 from geocompile.examples import normalize_examples
-from geocompile.layers import GATConv, SAGEConv
+from geocompile.layers import AGNNConv, GATConv, GATv2Conv, SAGEConv
 
 EDGES = torch.zeros(2, 9, dtype=torch.int64)
 Function = Callable[..., Tensor]
-LAYERS = {"GATConv": GATConv(8, 4, heads=2), "SAGEConv": SAGEConv(8, 4)}
+LAYERS = {
+    "GATConv": GATConv(8, 4, heads=2),
+    "GATv2Conv": GATv2Conv(8, 4),
+    "AGNNConv": AGNNConv(),
+    "SAGEConv": SAGEConv(8, 4),
+}
 
 
 def bounds(function: Function, *example: Tensor, names: str = "x edge_index") -> list[object]:
@@ -65,6 +70,8 @@ FOUND: dict[str, Function] = {
     "narrower": lambda x, e: convolve(x, e.int()[0], e[1].clone().contiguous()),
     "csr": lambda x, e: gather_segment_reduce(x, *csr_from_coo(e[1], x, e[0])[::2]),
     "attention": lambda x, e: LAYERS["GATConv"](x, e),
+    "attention of both ends": lambda x, e: LAYERS["GATv2Conv"](x, e),
+    "attention by cosines": lambda x, e: LAYERS["AGNNConv"](x, e),
     "mean": lambda x, e: LAYERS["SAGEConv"](x, e),
     "scattered": lambda x, e: scatter(x[e[0]], e[1], 0, x.size(0)),
     "all at once": lambda x, e: x[e].sum(0),

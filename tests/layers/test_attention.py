@@ -159,7 +159,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "number the nodes through",
     ),
-    "node number": (lambda: GATv2Conv(3, 2)(X, E + 7), IndexError, "8"),
+    "node number": (lambda: GATv2Conv(3, 2)(X, E + 7), IndexError, r"edge_index holds 9, .* \[0, 4\)"),
 }
 
 
@@ -173,5 +173,5 @@ def test_it_is_refused_in_words(name: str) -> None:
 @pytest.mark.parametrize("add_self_loops", [True, False])
 def test_gatv2_refuses_a_sender_behind_the_last_node(add_self_loops: bool) -> None:
     conv = GATv2Conv(1, 1, add_self_loops=add_self_loops)
-    with pytest.raises(IndexError, match="0 to 1"):
+    with pytest.raises(IndexError, match=r"edge_index holds 2, .* \[0, 2\)"):
         conv(torch.ones(2, 1), torch.tensor([[2], [0]]))
