@@ -4,22 +4,8 @@ from typing import Any
 
 import torch
 
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_propagate_forward_pre_hooks",
-    "_propagate_forward_hooks",
-    "_message_forward_pre_hooks",
-    "_message_forward_hooks",
-    "_aggregate_forward_pre_hooks",
-    "_aggregate_forward_hooks",
-    "_edge_update_forward_pre_hooks",
-    "_edge_update_forward_hooks",
-)
-_NOTES = {"__overloads__"}
-"""What torch.jit.script writes into a module that it was given."""
+_NOTES = {"__overloads__", "_is_torch_compile"}
+"""What torch.jit.script and torch.compile write into a module that they are given."""
 PYG_LINEAR = "torch_geometric.nn.dense.linear.Linear"
 
 
@@ -99,7 +85,7 @@ def check_part(old: Any, fresh: torch.nn.Module, name: str) -> None:
         KeepError: it is another class, or carries something else.
     """
     if type(old) is not type(fresh):
-        raise KeepError(f"its {name} is a {type(old).__name__}, not a {type(fresh).__name__}")
+        raise KeepError(f"its {name} is a {class_path(old)}, not a {class_path(fresh)}")
     _check_like(old, fresh, name)
 
 
@@ -120,9 +106,42 @@ def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:
     return type(old)(*args, **kwargs)
 
 
+def check_parts(old: torch.nn.Module, new: torch.nn.Module) -> None:
+    """Refuse to replace a layer by one that lacks what somebody has added to a part inside it.
+
+    Parts that ``new`` holds keep theirs; those whose sizes no input has brought have never run.
+
+    Raises:
+        KeepError: a part carries hooks, or a forward of its own.
+    """
+    held = {id(part) for part in new.modules()}
+    for name, part in old.named_modules():
+        never_ran = any(map(torch.nn.parameter.is_lazy, part._parameters.values()))
+        if name and id(part) not in held and not never_ran:
+            if any("state_dict" not in hooks for hooks in _hooks(part)):
+                raise KeepError(f"its {name} carries hooks, which would be lost")
+            if "forward" in vars(part):
+                raise KeepError(f"its {name} carries forward, set from outside, which would be lost")
+
+
+def _hooks(module: torch.nn.Module) -> dict[str, int]:
+    """How many hooks of each kind a module has, PyG's kinds too."""
+    kinds = {name: value for name, value in vars(module).items() if name.endswith("_hooks")}
+    return {name: len(hooks) for name, hooks in kinds.items() if hooks}
+
+
+def _means_nothing(module: Any, value: Any) -> bool:
+    """What explaining a layer leaves behind: masks of None, and its own ``propagate``."""
+    function = getattr(value, "__func__", value)
+    return function is None or any(
+        function is getattr(type(module), name, None) for name in ("_orig_propagate", "_jinja_propagate")
+    )
+
+
 def _check_like(old: Any, fresh: Any, name: str = "") -> None:
     its = f"its {name}" if name else "it"
-    if any(getattr(old, hooks, None) for hooks in _HOOKS):
+    own = _hooks(fresh)
+    if any(count > own.get(hooks, 0) for hooks, count in _hooks(old).items()):
         raise KeepError(f"{its} carries hooks, which would be lost")
     for found, expected in (
         (vars(old), vars(fresh)),
@@ -130,6 +149,7 @@ def _check_like(old: Any, fresh: Any, name: str = "") -> None:
         (old._buffers, fresh._buffers),
         (old._modules, fresh._modules),
     ):
-        more = sorted(found.keys() - expected.keys() - _NOTES)
+        there = {key for key, value in found.items() if not _means_nothing(old, value)}
+        more = sorted(there - expected.keys() - _NOTES)
         if more:
             raise KeepError(f"{its} carries {', '.join(more)}, set from outside, which would be lost")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import torch
 
-from geocompile.pyg.carried import KeepError, class_path
+from geocompile.pyg.carried import KeepError, check_parts, class_path
 from geocompile.pyg.converters import FROM_PYG, TO_PYG
 from geocompile.pyg.converters.shared import Converter
 from geocompile.pyg.functions import counterpart_of
 
 _PACKAGES_OF_LAYERS = tuple(f"torch_geometric.nn.{name}." for name in ("conv", "aggr", "pool", "norm"))
+_COMPILED = "torch._dynamo.eval_frame.OptimizedModule"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Kept:
 
 @dataclass
 class Report:
-    """What :func:`from_pyg_report` did, children before what holds them."""
+    """What :func:`from_pyg_report` did, in the order of the walk."""
 
     replaced: list[Replaced] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
@@ -104,7 +105,7 @@ def _copied(model: torch.nn.Module, function: str) -> torch.nn.Module:
         raise TypeError(
             f"geocompile.{function}: {path or 'the model'} ({type(module).__name__}) cannot be copied: {error}; "
             "remove what was computed with gradients: a filled cache by reset_parameters() or by filling it under "
-            "torch.no_grad(), torch.nn.utils.weight_norm by remove_weight_norm"
+            "torch.no_grad(), torch.nn.utils.weight_norm by remove_weight_norm, torch.nn.utils.prune by prune.remove"
         ) from error
 
 
@@ -138,15 +139,23 @@ class _Walk:
         converter = self.converter_of(module)
         if converter is not None:
             try:
-                new = converter(module)
+                new = self.converted(module, converter)
+                check_parts(module, new)
             except KeepError as reason:
                 self.report.kept.append(Kept(path, old, str(reason)))
+                self._visit_children(module, self._foreign(module), path)
                 return module
             self.report.replaced.append(Replaced(path, old, class_path(new)))
             return self._settled(module, new, path)
         self._visit_children(module, _children(module), path)
         self.left_as_it_is(module, path)
         return module
+
+    def _foreign(self, module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+        """The children that a layer was given (a network, an encoder), without those that it is made of."""
+        for name, child in _children(module):
+            if self.converter_of(child) is not None or not class_path(child).startswith(_PACKAGES_OF_LAYERS):
+                yield name, child
 
     def _settled(self, old: torch.nn.Module, new: torch.nn.Module, path: str) -> torch.nn.Module:
         """A converted layer in its mode; modules that it took over (GINConv's network) keep theirs and are walked."""
@@ -163,10 +172,20 @@ class _Walk:
     ) -> None:
         for name, child in list(children):
             module._modules[name] = self.visit(child, f"{path}.{name}" if path else name)
+            if class_path(module) == _COMPILED:  # it has bound the forward of what it held
+                module.__setstate__(module.__getstate__())  # type: ignore[no-untyped-call]
 
     def converter_of(self, module: torch.nn.Module) -> Converter | None:
         """What converts a module; None: it stays, and its children are walked."""
         raise NotImplementedError
+
+    def converted(self, module: torch.nn.Module, converter: Converter) -> torch.nn.Module:
+        """What stands for a module.
+
+        Raises:
+            KeepError: nothing computes the same.
+        """
+        return converter(module)
 
     def left_as_it_is(self, module: torch.nn.Module, path: str) -> None:
         """What else there is to do with a module that stays."""
@@ -176,10 +195,17 @@ class _FromPyg(_Walk):
     def converter_of(self, module: torch.nn.Module) -> Converter | None:
         return FROM_PYG.get(class_path(module))
 
+    def converted(self, module: torch.nn.Module, converter: Converter) -> torch.nn.Module:
+        """The same, also where a layer was changed beyond what a converter reads, or ours refuses an option."""
+        try:
+            return converter(module)
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise KeepError(f"no geocompile layer can be made of it: {error}") from error
+
     def left_as_it_is(self, module: torch.nn.Module, path: str) -> None:
-        old = class_path(module)
-        if old.startswith(_PACKAGES_OF_LAYERS):
-            self.report.kept.append(Kept(path, old, "geocompile has no layer of this class yet"))
+        reason = _reason(module)
+        if reason is not None:
+            self.report.kept.append(Kept(path, class_path(module), reason))
         self._replace_functions(module, path)
 
     def _replace_functions(self, module: torch.nn.Module, path: str) -> None:
@@ -196,6 +222,30 @@ class _FromPyg(_Walk):
 class _ToPyg(_Walk):
     def converter_of(self, module: torch.nn.Module) -> Converter | None:
         return TO_PYG.get(type(module))
+
+
+def _reason(module: torch.nn.Module) -> str | None:
+    """Why a module that nothing converts stays; None: it is no layer of PyG's."""
+    if class_path(module).startswith(_PACKAGES_OF_LAYERS):
+        return "geocompile has no layer of this class yet"
+    if isinstance(module, torch.jit.ScriptModule):
+        name = module._c._type().qualified_name()
+        return (
+            "it is TorchScript; convert the model before it" if ".torch_geometric.nn.conv." in name else None
+        )
+    bases = (base for base in type(module).__mro__[1:] if _is_layer_of_pyg(base))
+    base = next(bases, None)
+    if base is None:
+        return None
+    if torch.nn.utils.parametrize.is_parametrized(module):
+        names = ", ".join(name for name, _ in module.get_submodule("parametrizations").named_children())
+        return f"its {names} is parametrized; remove_parametrizations makes it plain"
+    return f"it derives from PyG's {base.__name__} and may compute something else"
+
+
+def _is_layer_of_pyg(kind: type) -> bool:
+    path = f"{kind.__module__}.{kind.__qualname__}"
+    return path in FROM_PYG or path.startswith(_PACKAGES_OF_LAYERS)
 
 
 def _children(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:

@@ -5,10 +5,11 @@ from typing import Any
 import torch
 
 from geocompile import layers
-from geocompile.pyg.carried import KeepError, check_layer, check_shaped
+from geocompile.pyg.carried import KeepError, check_layer, check_shaped, class_path
 from geocompile.pyg.converters.shared import Converter, pyg_nn, require, take_over, writes_pairs_alike
 
 _REDUCTIONS = ("add", "sum", "mean", "max", "min", "mul")
+_OF_CG: dict[str, tuple[str, ...]] = dict.fromkeys(("lin_f", "lin_s"), ("weight", "bias"))
 _OF_LINEAR: dict[bool, dict[str, tuple[str, ...]]] = {False: {}, True: {"lin": ("weight",)}}
 
 
@@ -179,12 +180,9 @@ def cg_conv(old: Any) -> torch.nn.Module:
     """PyG's CGConv."""
     _check_node_dim(old)
     check_layer(old, _REDUCTIONS, {}, 1, batch_norm=old.batch_norm)
-    for name in ("lin_f", "lin_s"):  # torch's here, not PyG's
+    for name in _OF_CG:  # torch's here, not PyG's
         linear = getattr(old, name)
-        require(
-            type(linear) is torch.nn.Linear, f"its {name} is a {type(linear).__name__}, not torch's Linear"
-        )
-        require(not linear._forward_hooks and not linear._forward_pre_hooks, f"its {name} carries hooks")
+        require(type(linear) is torch.nn.Linear, f"its {name} is a {class_path(linear)}, not torch's Linear")
     new = layers.CGConv(
         old.channels,
         old.dim,
@@ -194,7 +192,7 @@ def cg_conv(old: Any) -> torch.nn.Module:
         sender_first=True,
         flow=old.flow,
     )
-    return take_over(new, old, {}, ("lin_f", "lin_s", "bn"))
+    return take_over(new, old, _OF_CG, ("bn",))
 
 
 def to_cg_conv(old: layers.CGConv) -> torch.nn.Module:
@@ -203,7 +201,7 @@ def to_cg_conv(old: layers.CGConv) -> torch.nn.Module:
     new = pyg_nn().CGConv(
         old.channels, old.dim, old.aggr, old.batch_norm, old.lin_f.bias is not None, flow=old.flow
     )
-    return take_over(new, old, dict.fromkeys(("lin_f", "lin_s"), ("weight", "bias")), ("bn",))
+    return take_over(new, old, _OF_CG, ("bn",))
 
 
 def gine_conv(old: Any) -> torch.nn.Module:
