@@ -79,7 +79,7 @@ def read_examples(path: str | Path) -> dict[str, Tensor]:
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     with np.load(path, allow_pickle=False) as file:
-        return {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in file.files}
+        return {name: torch.from_numpy(np.asarray(file[name], order="C")) for name in file.files}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -157,7 +157,7 @@ def _checked(named: dict[str, Any], signature: list[inspect.Parameter], where: s
 
 def _tensor(name: str, value: Any, where: str) -> Tensor:
     if isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
+        value = torch.from_numpy(np.asarray(value, order="C"))
     if not isinstance(value, Tensor):
         raise TypeError(
             f"geocompile: {where}: '{name}' is a {type(value).__name__}, expected a tensor; "

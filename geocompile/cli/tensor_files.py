@@ -52,7 +52,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
     partial = path.with_name(f".{path.stem}.{uuid4().hex[:8]}{path.suffix}")
     try:
         if path.suffix == ".safetensors":
-            save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, partial)
+            save_file({name: np.asarray(value, order="C") for name, value in tensors.items()}, partial)
         else:
             _write_npz(partial, tensors)
         os.replace(partial, path)

@@ -60,7 +60,7 @@ def draw(
             values = _draw_index(meaning.limits, fresh, wanted, rng)
         else:
             values = fresh
-        drawn[spec.name] = np.ascontiguousarray(values, dtype=spec.dtype)
+        drawn[spec.name] = np.asarray(values, dtype=spec.dtype, order="C")
     return drawn
 
 

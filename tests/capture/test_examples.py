@@ -93,16 +93,21 @@ def test_model_that_takes_a_data_object_is_refused() -> None:
         normalize_examples(Whole(), Data(x=X, edge_index=EDGES))
 
 
+def test_one_number_stays_a_tensor_without_dimensions() -> None:
+    (example,) = normalize_examples(Model(), {"x": np.array(2.5, np.float32), "edge_index": EDGES})
+    assert example.tensors["x"].shape == ()
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_files_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"graph{suffix}"
+    tensors = {"x": X, "edge_index": EDGES, "scale": torch.tensor(2.5)}
     if suffix == ".npz":
-        np.savez(path, x=X.numpy(), edge_index=EDGES.numpy())
+        np.savez(path, **{name: tensor.numpy() for name, tensor in tensors.items()})
     else:
-        save_file({"x": X, "edge_index": EDGES}, path)
-    tensors = read_examples(path)
-    assert tensors["x"].equal(X)
-    assert tensors["edge_index"].equal(EDGES)
+        save_file(tensors, path)
+    read = read_examples(path)
+    assert all(read[name].equal(tensor) for name, tensor in tensors.items())
 
 
 def test_unreadable_files_are_refused(tmp_path: Path) -> None:

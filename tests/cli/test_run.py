@@ -54,13 +54,15 @@ def test_outputs_without_a_finite_number_are_valid_json(
         assert output["min"] is None
 
 
-def test_a_tensor_may_have_any_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_tensor_may_have_any_name_and_no_dimensions(tmp_path: Path, suffix: str) -> None:
     from geocompile.cli.tensor_files import read_tensors, write_tensors
 
-    tensors = {"file": X, "allow_pickle": X[0]}
-    write_tensors(tmp_path / "odd.npz", tensors)
-    for name, value in read_tensors(tmp_path / "odd.npz").items():
-        np.testing.assert_array_equal(value, tensors[name])
+    tensors = {"file": X, "allow_pickle": X[0], "transposed": X.T, "number": np.array(2.5, np.float32)}
+    path = tmp_path / f"odd{suffix}"
+    write_tensors(path, tensors)
+    for name, value in read_tensors(path).items():
+        np.testing.assert_array_equal(value, tensors[name], strict=True)
 
 
 def _pickled(path: Path) -> None:

@@ -12,7 +12,8 @@ from tests.verification.fakes import BATCH, EDGES, X
 WEIGHT = TensorSpec("edge_weight", "float32", ("num_edges",))
 KIND = TensorSpec("kind", "int64", ("num_nodes",))
 GLOBAL = TensorSpec("u", "float32", ("num_graphs", 2))
-ALL = (X, EDGES, WEIGHT, BATCH, KIND, GLOBAL)
+SCALE = TensorSpec("scale", "float32", ())
+ALL = (X, EDGES, WEIGHT, BATCH, KIND, GLOBAL, SCALE)
 
 
 def graph_of(nodes=12, edges=30, graphs=2, seed=0):
@@ -26,6 +27,7 @@ def graph_of(nodes=12, edges=30, graphs=2, seed=0):
         "batch": batch,
         "kind": rng.choice([1, 6, 8], nodes),
         "u": rng.random((graphs, 2)).astype(np.float32),
+        "scale": np.array(1.5, np.float32),
     }
 
 

@@ -16,6 +16,7 @@ from tests.conformance.cases.neighbourhoods import (
     graph,
     pyg_layer,
     with_edge_attr,
+    without_engines,
 )
 from tests.conformance.formulas import kernels as formulas
 
@@ -228,7 +229,7 @@ GMM = [
     gmm(3, with_edge_attr, kernel_average=False, aggr="max", **FLIPPED),
     gmm(3, with_edge_attr, root_weight=False, bias=False),
     gmm((3, 4), bipartite_with_edge_attr, kernel_average=False),
-    gmm((3, 4), one_sided, kernel_average=False),
+    without_engines(gmm((3, 4), one_sided, kernel_average=False)),
 ]
 SPLINE = [
     spline(3, 2, on_a_plane, kernel_size=3),

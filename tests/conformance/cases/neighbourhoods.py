@@ -71,14 +71,15 @@ def by_inputs(case: LayerCase) -> LayerCase:
         sizes = {"x": [2, "num_nodes", 3]}
         return replace(case, formula=formulas.of_each(case.formula), dynamic=sizes)
     if case.inputs is sized:
-        reason = "engines take tensors, and no tensor has the number of nodes that size says"
-        engines = ("TorchScript", "ONNX", "ONNX without our library", "AOTInductor", "C++ TorchScript")
-        return replace(
-            case,
-            formula=formulas.with_zeros(case.formula),
-            without={**case.without, **dict.fromkeys(engines, reason)},
-        )
+        return without_engines(replace(case, formula=formulas.with_zeros(case.formula)))
     return case
+
+
+def without_engines(case: LayerCase) -> LayerCase:
+    """A case that says by ``size`` how many nodes receive."""
+    reason = "engines take tensors, and no tensor has the number of nodes that size says"
+    engines = ("TorchScript", "ONNX", "ONNX without our library", "AOTInductor", "C++ TorchScript")
+    return replace(case, without={**case.without, **dict.fromkeys(engines, reason)})
 
 
 def not_in_pyg(case: LayerCase, reason: str) -> LayerCase:
