@@ -2,10 +2,12 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce, segment_reduce, segment_softmax
 from geocompile.layers.common.groups import groups_of, in_order
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
@@ -35,9 +37,13 @@ class SoftAttention(torch.nn.Module):
     ) -> Tensor:
         """The weighted sums of the groups; ``name`` is what forward calls ``index``."""
         rowptr, perm = groups_of(self.name, x, index, ptr, dim_size, dim, name)
+        if not is_scripting():
+            check_network(self.name, "gate_nn", self.gate_nn, "x", x, x.size(-1))
         gate = self.gate_nn(x)
         h = x
         if self.nn is not None:
+            if not is_scripting():
+                check_network(self.name, "nn", self.nn, "x", x, x.size(-1))
             h = self.nn(x)
         if gate.dim() != x.dim() or h.dim() != x.dim():
             raise ValueError(

@@ -76,6 +76,8 @@ class SoftmaxAggregation(torch.nn.Module):
         dim: int = -2,
     ) -> Tensor:
         """The features of every group; see the class for shapes and errors."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            raise TypeError("geocompile.SoftmaxAggregation: x must be a floating-point tensor; use x.float()")
         if self.channels != 1 and x.size(-1) != self.channels:
             raise ValueError(
                 f"geocompile.SoftmaxAggregation: x must have shape [*, num_elements, {self.channels}], "

@@ -63,11 +63,17 @@ def check_edge_index(layer: str, edge_index: Tensor) -> None:
 
 
 def check_features(
-    layer: str, x: Tensor, edge_index: Tensor, weight: Tensor, channels: int, node_dim: int
+    layer: str,
+    x: Tensor,
+    edge_index: Tensor,
+    weight: Tensor,
+    channels: int,
+    node_dim: int,
+    name: str = "x",
 ) -> None:
     """Refuse node features that are no floating-point tensor ``[num_nodes, channels]`` (or of higher rank).
 
-    ``weight`` is the layer's, of whose dtype ``x`` must be (except under autocast).
+    ``weight`` is the layer's, of whose dtype ``x`` must be (except under autocast), ``name`` what that calls ``x``.
 
     Raises:
         TypeError: ``x`` is not a dense floating-point tensor of the layer's dtype.
@@ -75,26 +81,26 @@ def check_features(
     """
     if not isinstance(x, Tensor):
         raise TypeError(
-            f"geocompile.{layer}: x must be a tensor of shape [num_nodes, {channels}], got {type(x)}; "
+            f"geocompile.{layer}: {name} must be a tensor of shape [num_nodes, {channels}], got {type(x)}; "
             "this layer has no bipartite form, use GraphConv for source and target features"
         )
     if not x.is_floating_point():
         raise TypeError(
-            f"geocompile.{layer}: x must be of a floating-point dtype, got {x.dtype}; use x.float()"
+            f"geocompile.{layer}: {name} must be of a floating-point dtype, got {x.dtype}; use {name}.float()"
         )
     if not is_scripting():
-        _check_kind(layer, x, weight)
+        check_kind(layer, name, x, weight)
     if x.dim() < 2 or (channels >= 0 and x.size(-1) != channels):
         raise ValueError(
-            f"geocompile.{layer}: x must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}"
+            f"geocompile.{layer}: {name} must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}"
         )
     if (node_dim if node_dim >= 0 else node_dim + x.dim()) >= x.dim() - 1:
         raise ValueError(
-            f"geocompile.{layer}: node_dim={node_dim} is the feature dimension of x with shape {list(x.shape)}"
+            f"geocompile.{layer}: node_dim={node_dim} is the feature dimension of {name} with shape {list(x.shape)}"
         )
     if x.device != edge_index.device:
         raise ValueError(
-            f"geocompile.{layer}: x is on {x.device} and edge_index on {edge_index.device}; "
+            f"geocompile.{layer}: {name} is on {x.device} and edge_index on {edge_index.device}; "
             "move both to one device"
         )
 
@@ -119,15 +125,34 @@ def check_pair(layer: str, x: Any) -> None:
         )
 
 
-def _check_kind(layer: str, x: Tensor, weight: Tensor) -> None:
+def check_kind(layer: str, name: str, x: Tensor, weight: Tensor) -> None:
+    """Refuse, in eager, what is not dense or, except under autocast, not of the dtype of the layer's ``weight``.
+
+    Raises:
+        TypeError: it is something else.
+    """
     if x.layout != torch.strided:
         raise TypeError(
-            f"geocompile.{layer}: x must be a dense tensor, got layout {x.layout}; use x.to_dense()"
+            f"geocompile.{layer}: {name} must be a dense tensor, got layout {x.layout}; use {name}.to_dense()"
         )
     if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
         raise TypeError(
-            f"geocompile.{layer}: x is of dtype {x.dtype} and the weights of the layer of {weight.dtype}; "
-            "convert one of them: x.to(dtype), layer.to(dtype)"
+            f"geocompile.{layer}: {name} is of dtype {x.dtype} and the weights of the layer of {weight.dtype}; "
+            f"convert one of them: {name}.to(dtype), layer.to(dtype)"
+        )
+
+
+def check_alike(layer: str, name: str, x: Tensor, other_name: str, other: Tensor) -> None:
+    """Refuse, in eager, two floating-point tensors of different dtypes, except under autocast.
+
+    Raises:
+        TypeError: they are.
+    """
+    is_mixed = x.dtype != other.dtype and other.is_floating_point()
+    if is_mixed and not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(
+            f"geocompile.{layer}: {name} is of dtype {x.dtype} and {other_name} of {other.dtype}; "
+            f"convert one of them: {name}.to(dtype)"
         )
 
 
@@ -191,15 +216,17 @@ def edge_attr_as(layer: str, edge_attr: Tensor, edge_index: Tensor, x: Tensor, e
     return columns.to(x.dtype)
 
 
-def check_matrix(layer: str, x: Tensor, edge_index: Tensor, weight: Tensor, channels: int) -> None:
+def check_matrix(
+    layer: str, x: Tensor, edge_index: Tensor, weight: Tensor, channels: int, name: str = "x"
+) -> None:
     """:func:`check_features` for a layer whose features are ``[num_nodes, channels]`` and nothing else.
 
     Raises:
         TypeError, ValueError: as there.
     """
-    check_features(layer, x, edge_index, weight, channels, 0)
+    check_features(layer, x, edge_index, weight, channels, 0, name)
     if x.dim() != 2:
         raise ValueError(
-            f"geocompile.{layer}: x must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}; "
+            f"geocompile.{layer}: {name} must have shape [num_nodes, {_written(channels)}], got {list(x.shape)}; "
             "for several graphs at once, number the nodes through"
         )

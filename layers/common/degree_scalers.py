@@ -16,7 +16,8 @@ class DegreeScalers(torch.nn.Module):
         train_norm: the mean degrees are learned.
 
     Raises:
-        ValueError: an unknown name, or a ``deg`` that counts no nodes.
+        ValueError: an unknown name, or a ``deg`` that counts no nodes, or none with a neighbour though a factor divides
+            by the mean degree.
     """
 
     avg_deg_lin: Tensor
@@ -32,6 +33,12 @@ class DegreeScalers(torch.nn.Module):
         if not isinstance(deg, Tensor) or deg.dim() != 1 or not deg.sum() > 0:
             raise ValueError(
                 f"geocompile.{layer}: deg must hold how many nodes have 0, 1, 2, ... neighbours, got {deg!r}"
+            )
+        dividing = [name for name in scalers if name in ("amplification", "linear")]
+        if dividing and not deg[1:].sum() > 0:
+            raise ValueError(
+                f"geocompile.{layer}: deg must count a node with a neighbour, since {dividing[0]!r} divides by the "
+                f"mean degree, got {deg!r}"
             )
         self.scalers = list(scalers)
         counts = deg.double()

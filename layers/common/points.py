@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
-from geocompile.layers.common.checks import check_edge_index, check_matrix, check_pair
+from geocompile.layers.common.checks import check_alike, check_edge_index, check_matrix, check_pair
 from geocompile.layers.common.node_numbers import check_ends
 from geocompile.layers.common.pairs import count_receiving, sending_end, smaller
 from geocompile.layers.common.propagation import end_of, ends, group_edges
@@ -39,8 +39,8 @@ def opened_points(
     sender = sending_end(flow, sender_first)
     is_pair = not isinstance(pos, Tensor)
     source, target = _both_sides(layer, pos, sender)
-    check_matrix(layer, source, edge_index, source, -1)
-    check_matrix(layer, target, edge_index, source, source.size(1))
+    check_matrix(layer, source, edge_index, source, -1, "pos")
+    check_matrix(layer, target, edge_index, source, source.size(1), "pos")
     features: Tensor | None = None
     if isinstance(x, Tensor):
         features = x
@@ -49,8 +49,10 @@ def opened_points(
             check_pair(layer, x)
         features = end_of(x[0], x[1], sender)
     if features is not None:
-        check_matrix(layer, features, edge_index, source, -1)
+        check_matrix(layer, features, edge_index, features, -1)
         _check_rows(layer, "x", features, source)
+        if not is_scripting():
+            check_alike(layer, "x", features, "pos", source)
     count = count_receiving(source, target, None, sender, flow, 0)
     return PointPair(features, source, target, count, is_pair)
 

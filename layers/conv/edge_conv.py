@@ -2,10 +2,12 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import knn, segment_reduce
 from geocompile.layers.common.checks import check_count, check_matrix, check_module
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened
 from geocompile.layers.common.propagation import ends, group_edges
@@ -72,6 +74,8 @@ class EdgeConv(MessagePassing):
             raise ValueError("geocompile.EdgeConv: x needs the features of the receiving nodes too, got None")
         check_matrix("EdgeConv", source, edge_index, source, -1)
         check_matrix("EdgeConv", target, edge_index, source, source.size(1))
+        if not is_scripting():
+            check_network("EdgeConv", "nn", self.nn, "x", source, 2 * source.size(1))
         i, _ = ends(self.flow)
         rowptr, col, perm = sorted_edges(
             "EdgeConv", edge_index, self.flow, source.size(0), count, target.size(0)
@@ -132,6 +136,8 @@ class DynamicEdgeConv(MessagePassing):
     ) -> Tensor:
         """The features of every target node after the convolution; see the class for shapes and errors."""
         source, target = (x, x) if isinstance(x, Tensor) else (x[0], x[1])
+        if not is_scripting():
+            check_network("DynamicEdgeConv", "nn", self.nn, "x", source, 2 * source.size(-1))
         source_graph: Tensor | None = None
         target_graph: Tensor | None = None
         if isinstance(batch, Tensor):

@@ -2,10 +2,12 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_features, check_module
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.common.propagation import nodes_back, nodes_first
@@ -92,6 +94,8 @@ class GINConv(MessagePassing):
             "GINConv", x, edge_index, size, self.flow, self.sender_first, self.node_dim
         )
         check_features("GINConv", source, edge_index, source, -1, self.node_dim)
+        if not is_scripting():
+            check_network("GINConv", "nn", self.nn, "x", source, source.size(-1))
         h = nodes_first(source, self.node_dim)
         rowptr, col, _ = sorted_edges("GINConv", edge_index, self.flow, h.size(0), count)
         own = (1.0 + self.eps).to(source.dtype)

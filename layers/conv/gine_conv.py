@@ -7,6 +7,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_matrix, check_module, edge_attr_as
 from geocompile.layers.common.linear import infer_size, linear, reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
@@ -101,7 +102,11 @@ class GINEConv(MessagePassing):
     ) -> Tensor:
         """The features of every target node after the convolution; see the class for shapes and errors."""
         source, target, count, _ = opened("GINEConv", x, edge_index, size, self.flow, self.sender_first, 0)
-        check_matrix("GINEConv", source, edge_index, source, -1)
+        check_matrix(
+            "GINEConv", source, edge_index, source, -1 if self.lin is None else self.lin.out_features
+        )
+        if not is_scripting():
+            check_network("GINEConv", "nn", self.nn, "x", source, source.size(1))
         rowptr, col, perm = sorted_edges("GINEConv", edge_index, self.flow, source.size(0), count)
         messages = source.index_select(0, col) + self._of_edges(edge_attr, edge_index, source, perm)
         out = segment_reduce(messages.relu(), rowptr, None, self._reduce)

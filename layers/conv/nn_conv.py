@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce, segment_reduce
-from geocompile.layers.common.checks import check_matrix, check_module
+from geocompile.layers.common.checks import check_alike, check_matrix, check_module
 from geocompile.layers.common.kernels import kernel_sum
 from geocompile.layers.common.linear import Linear, infer_size, linear, pair_of_channels, reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
 from geocompile.layers.common.pairs import opened, with_own
 from geocompile.layers.message_passing import MessagePassing
@@ -126,6 +127,9 @@ class NNConv(MessagePassing):
         self._check_edges(edge_attr, edge_index, source)
         rowptr, col, perm = sorted_edges("NNConv", edge_index, self.flow, source.size(0), count)
         attr = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
+        if not is_scripting():
+            check_alike("NNConv", "x", source, "edge_attr", edge_attr)
+            check_network("NNConv", "nn", self.nn, "edge_attr", attr, attr.size(-1))
         out = self._neighbours(source, rowptr, col, attr.index_select(0, perm))
         if self.lin is not None and target is not None:
             if not is_scripting():

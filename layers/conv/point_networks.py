@@ -2,10 +2,12 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_module
 from geocompile.layers.common.linear import reset
+from geocompile.layers.common.networks import check_network
 from geocompile.layers.message_passing import MessagePassing
 
 
@@ -44,6 +46,8 @@ class PointNetworks(MessagePassing):
     ) -> Tensor:
         h = of_edge if features is None else torch.cat([features.index_select(0, col), of_edge], dim=1)
         if self.local_nn is not None:
+            if not is_scripting():
+                check_network(type(self).__name__, "local_nn", self.local_nn, "x and pos", h, h.size(1))
             h = self.local_nn(h)
         out = segment_reduce(h, rowptr, None, self._reduce)
         if self.global_nn is not None:

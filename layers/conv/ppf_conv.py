@@ -59,11 +59,11 @@ class PPFConv(PointNetworks):
     ) -> Tensor:
         """The features of every target node after the convolution; see the class for shapes and errors."""
         points: PointPair = opened_points("PPFConv", x, pos, edge_index, self.flow, self.sender_first)
-        sent, received = other_side("PPFConv", "norm", norm, points, self.flow, self.sender_first)
         if points.source.size(1) != 3:
             raise ValueError(
                 f"geocompile.PPFConv: pos must have shape [num_nodes, 3], got {list(points.source.shape)}"
             )
+        sent, received = other_side("PPFConv", "norm", norm, points, self.flow, self.sender_first)
         loops = self.add_self_loops
         rowptr, rows, col = points_grouped(
             "PPFConv", edge_index, self.flow, points, not points.is_pair if loops is None else loops

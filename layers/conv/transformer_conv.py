@@ -251,7 +251,7 @@ class TransformerConv(MessagePassing):
         return weight.view([self.heads, self.out_channels, weight.size(1)])
 
     def _scale(self) -> float:
-        return 1.0 / math.sqrt(self.out_channels)
+        return 1.0 / math.sqrt(max(self.out_channels, 1))
 
     def _coefficients(self, terms: _Terms) -> Tensor:
         """Of the edges in row order, before dropout."""

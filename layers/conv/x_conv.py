@@ -4,10 +4,11 @@ import math
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 from torch.nn import ELU, BatchNorm1d, Conv1d, Sequential
 
 from geocompile.custom_ops import knn
-from geocompile.layers.common.checks import check_count
+from geocompile.layers.common.checks import check_count, check_kind
 from geocompile.layers.common.linear import reset
 from geocompile.layers.common.options import options_of
 from geocompile.layers.common.propagation import group_edges
@@ -71,6 +72,11 @@ class XConv(torch.nn.Module):
         super().__init__()
         check_count("XConv", "in_channels", in_channels, 0)
         hidden = in_channels // 4 if hidden_channels is None else hidden_channels
+        if hidden_channels is None and in_channels < 4:
+            raise ValueError(
+                f"geocompile.XConv: hidden_channels, if not given, is a quarter of in_channels={in_channels}, which is "
+                "0; give it, at least 1"
+            )
         sizes = {"out_channels": out_channels, "dim": dim, "kernel_size": kernel_size, "dilation": dilation}
         for name, size in {**sizes, "hidden_channels": hidden}.items():
             check_count("XConv", name, size, 1)
@@ -122,7 +128,17 @@ class XConv(torch.nn.Module):
             return torch.randint(0, self.kernel_size * self.dilation, shape, device=pos.device)
         return (torch.arange(self.kernel_size, device=pos.device) * self.dilation).unsqueeze(0)
 
+    def _weight(self) -> Tensor:
+        """One of the weights, for its dtype."""
+        weight = self.mlp1[0].weight
+        assert isinstance(weight, Tensor)
+        return weight
+
     def _check(self, x: Tensor | None, pos: Tensor) -> None:
+        if not is_scripting():
+            check_kind("XConv", "pos", pos, self._weight())
+            if x is not None:
+                check_kind("XConv", "x", x, self._weight())
         if pos.dim() != 2 or pos.size(1) != self.dim:
             raise ValueError(
                 f"geocompile.XConv: pos must have shape [num_nodes, {self.dim}], got {list(pos.shape)}"

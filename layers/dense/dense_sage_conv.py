@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
+from geocompile.layers.common.checks import check_kind
 from geocompile.layers.common.linear import linear
 from geocompile.layers.common.options import options_of
 from geocompile.layers.common.precision import unit_length
@@ -86,6 +88,9 @@ class DenseSAGEConv(torch.nn.Module):
                 f"geocompile.DenseSAGEConv: x must have shape [batch_size, num_nodes, {self.in_channels}] and adj "
                 f"[batch_size, num_nodes, num_nodes], got {list(x.shape)} and {list(adj.shape)}"
             )
+        if not is_scripting():
+            check_kind("DenseSAGEConv", "x", x, self.lin_rel.weight)
+            check_kind("DenseSAGEConv", "adj", adj, self.lin_rel.weight)
         if add_loop and self.lin_root is None:
             diagonal = torch.eye(adj.size(1), dtype=torch.bool, device=adj.device)
             adj = adj.masked_fill(diagonal, 1.0)

@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
+from geocompile.layers.common.checks import check_kind
 from geocompile.layers.models.recurrent import lstm_states
 
 MODES = ("cat", "max", "lstm")
@@ -79,6 +81,8 @@ class JumpingKnowledge(torch.nn.Module):
             raise ValueError(
                 "geocompile.JumpingKnowledge: xs must hold the representation of a layer, got none"
             )
+        if self.mode != "cat":
+            _check_shapes(xs)
         if self.lstm is not None and self.att is not None:
             x = torch.stack(xs, dim=1)
             if x.size(-1) != self.channels or x.dim() != 3:
@@ -86,6 +90,8 @@ class JumpingKnowledge(torch.nn.Module):
                     f"geocompile.JumpingKnowledge: xs must hold tensors of shape [num_nodes, {self.channels}], "
                     f"got {list(xs[0].shape)}"
                 )
+            if not is_scripting():
+                check_kind("JumpingKnowledge", "xs", x, self.att.weight)
             states = lstm_states(x, self.lstm._flat_weights)  # type: ignore[arg-type]
             alpha = torch.softmax(self.att(states).squeeze(-1), dim=-1)
             return (x * alpha.unsqueeze(-1)).sum(dim=1)
@@ -97,6 +103,15 @@ class JumpingKnowledge(torch.nn.Module):
         """Mode and sizes, for ``print(model)``."""
         sizes = f", channels={self.channels}, num_layers={self.num_layers}" if self.mode == "lstm" else ""
         return self.mode + sizes
+
+
+def _check_shapes(xs: list[Tensor]) -> None:
+    for x in xs:
+        if x.shape != xs[0].shape:
+            raise ValueError(
+                "geocompile.JumpingKnowledge: xs must hold tensors of one shape, "
+                f"got {list(xs[0].shape)} and {list(x.shape)}; mode 'cat' takes several sizes"
+            )
 
 
 def _hidden_channels(channels: int | None, num_layers: int | None, round_down: bool) -> int:

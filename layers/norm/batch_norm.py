@@ -69,7 +69,7 @@ class BatchNorm(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The normalised features of every node; see the class for shapes and errors."""
-        check_nodes("BatchNorm", x, self.in_channels)
+        check_nodes("BatchNorm", x, self.in_channels, self.module.weight)
         if self.training and not (self.allow_single_element and x.size(0) <= 1):
             return self.module(x)  # type: ignore[no-any-return]
         module = self.module

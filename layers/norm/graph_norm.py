@@ -63,7 +63,7 @@ class GraphNorm(torch.nn.Module):
 
     def forward(self, x: Tensor, batch: Tensor | None = None, batch_size: int | None = None) -> Tensor:
         """The normalised features of every node; see the class for shapes and errors."""
-        check_nodes("GraphNorm", x, self.in_channels)
+        check_nodes("GraphNorm", x, self.in_channels, self.weight)
         size = None if batch is None else batch_size
         rowptr, perm = groups_of("GraphNorm", x, batch, None, size, 0, "batch")
         wide = widened(x)

@@ -81,7 +81,7 @@ class LayerNorm(torch.nn.Module):
 
     def forward(self, x: Tensor, batch: Tensor | None = None, batch_size: int | None = None) -> Tensor:
         """The normalised features of every node; see the class for shapes and errors."""
-        check_nodes("LayerNorm", x, self.in_channels)
+        check_nodes("LayerNorm", x, self.in_channels, self.weight)
         if self.mode == "node":
             return torch.nn.functional.layer_norm(x, [self.in_channels], self.weight, self.bias, self.eps)
         out = self._over_graphs(widened(x).flatten(1), batch, batch_size).view(x.shape)

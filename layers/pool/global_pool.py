@@ -23,7 +23,7 @@ def global_add_pool(x: Tensor, batch: Tensor | None, size: int | None = None) ->
         dimensions ``[*, channels]``).
 
     Raises:
-        TypeError: ``batch`` is not an integer tensor.
+        TypeError: ``x`` is not of floating-point dtype, or ``batch`` no integer tensor.
         ValueError: ``batch`` does not have one value per node, or ``size`` is negative.
         IndexError: a value of ``batch`` is negative, or not below ``size``.
 
@@ -76,7 +76,7 @@ def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: boo
         ``[num_graphs, k * channels]``.
 
     Raises:
-        TypeError: ``batch`` is not an integer tensor.
+        TypeError: ``x`` is not of floating-point dtype, or ``batch`` no integer tensor.
         ValueError: ``x`` is not a matrix, ``batch`` does not have one value per node or is not sorted, ``k`` is less
             than 1.
         IndexError: a value of ``batch`` is negative.
@@ -85,6 +85,8 @@ def global_sort_pool(x: Tensor, batch: Tensor | None, k: int, sort_channels: boo
     tensor([[3., 1.],
             [4., 0.]])
     """
+    if isinstance(x, Tensor) and not x.is_floating_point():
+        raise TypeError(f"geocompile.global_sort_pool: x must be of a floating-point dtype, got {x.dtype}")
     if not isinstance(x, Tensor) or x.dim() != 2 or x.size(1) < 1:
         raise ValueError("geocompile.global_sort_pool: x must be a tensor of shape [num_nodes, channels]")
     if k < 1:
@@ -115,6 +117,10 @@ def _pool(name: str, x: Tensor, batch: Tensor | None, size: int | None, reduce: 
     if not isinstance(x, Tensor):
         raise TypeError(
             f"geocompile.{name}: x must be a tensor of shape [num_nodes, channels], got {type(x)}"
+        )
+    if not x.is_floating_point():
+        raise TypeError(
+            f"geocompile.{name}: x must be of a floating-point dtype, got {x.dtype}; use x.float()"
         )
     if x.dim() == 0:
         raise ValueError(f"geocompile.{name}: x must have shape [num_nodes, channels], got a single number")

@@ -40,9 +40,9 @@ class SelectTopK(torch.nn.Module):
         super().__init__()
         self.layer = layer
         self.min_score = min_score
-        self.is_share = isinstance(ratio, float) and ratio < 1.0
         self.every_node = EVERY_NODE  # TorchScript sees attributes only
         self.wanted = _wanted(layer, ratio, min_score)
+        self.is_share = is_share(ratio) and self.wanted < 1.0
         self.act = activation(layer, "nonlinearity", nonlinearity)
         self.weight = torch.nn.Parameter(torch.empty(1, in_channels))
         self.reset_parameters()
@@ -139,4 +139,9 @@ def _wanted(layer: str, ratio: float | int | None, min_score: float | None) -> f
             f"geocompile.{layer}: ratio must be a share of the nodes above 0, or their number as an integer of at "
             f"least 1, got {ratio!r}; or give min_score"
         )
-    return EVERY_NODE if isinstance(ratio, float) and ratio >= 1.0 else float(ratio)
+    return EVERY_NODE if is_share(ratio) and ratio >= 1.0 else float(ratio)
+
+
+def is_share(ratio: object) -> bool:
+    """A number that is no integer, NumPy's too."""
+    return isinstance(ratio, numbers.Real) and not isinstance(ratio, numbers.Integral)

@@ -2,9 +2,10 @@
 
 import torch
 from torch import Tensor
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import dot_attention
-from geocompile.layers.common.checks import check_count
+from geocompile.layers.common.checks import check_count, check_kind
 from geocompile.layers.common.groups import groups_of, in_order
 from geocompile.layers.common.options import options_of
 
@@ -88,6 +89,8 @@ class Set2Set(torch.nn.Module):
                 f"geocompile.Set2Set: x must have shape [num_nodes, {self.in_channels}] and dim be 0 or -2, "
                 f"got {list(x.shape)} and {dim}"
             )
+        if not is_scripting():
+            check_kind("Set2Set", "x", x, self.lstm._flat_weights[0])  # type: ignore[arg-type]
         rowptr, perm = groups_of("Set2Set", x, index if batch is None else batch, ptr, dim_size, dim, "batch")
         col = in_order(perm, rowptr, x.size(0))
         q_star = x.new_zeros([rowptr.size(0) - 1, self.out_channels])

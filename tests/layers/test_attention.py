@@ -170,6 +170,12 @@ def test_it_is_refused_in_words(name: str) -> None:
         call()
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("layer", [GATv2Conv, TransformerConv])
+def test_no_output_channels_are_none(layer: type[torch.nn.Module]) -> None:
+    assert layer(3, 0)(X, E).shape == (4, 0)
+
+
 @pytest.mark.parametrize("add_self_loops", [True, False])
 def test_gatv2_refuses_a_sender_behind_the_last_node(add_self_loops: bool) -> None:
     conv = GATv2Conv(1, 1, add_self_loops=add_self_loops)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from geocompile import custom_ops
 from tests.conformance.case import LayerCase
@@ -67,4 +68,59 @@ def test_a_node_that_does_not_exist(case: LayerCase, scripted: bool) -> None:
             )
             if not is_right or not re.search(refused_by(case, name, what.split()[1]), str(error)):
                 found[f"{name}, {what}"] = repr(error)[-300:]
+    assert not found
+
+
+ANY = "what each channel gives does not depend on how many there are"
+MOVED = "features are moved, not multiplied"
+COUNTED = "x tells the number of nodes"
+OWN = "what is computed is the user's"
+PROMOTED = "representations of several dtypes are stacked in the widest"
+TAKEN: dict[str, dict[str, str]] = {
+    "MessagePassing": {"integers": OWN, "float32": OWN, "width": OWN},
+    "MetaLayer": {"integers": OWN, "float32": OWN, "width": OWN},
+    "JumpingKnowledge": {"integers": PROMOTED, "float32": PROMOTED},
+    "GatedGraphConv": {"width": "up to out_channels: the rest is filled with zeros"},
+    "InnerProductDecoder": {"integers": "products of integers are some", "width": ANY},
+    "max_pool": {"integers": MOVED, "width": MOVED},
+    "avg_pool": {"integers": MOVED, "width": MOVED},
+    "max_pool_x": {"integers": MOVED, "width": MOVED},
+    "avg_pool_x": {"integers": MOVED, "width": MOVED},
+    "graclus": {"integers": COUNTED, "width": COUNTED},
+    "APPNP": {"width": ANY},
+    "AGNNConv": {"width": ANY},
+    "SoftmaxAggregation": {"width": ANY},
+    "dense_diff_pool": {"width": ANY},
+    "global_add_pool": {"width": ANY},
+    "global_mean_pool": {"width": ANY},
+    "global_max_pool": {"width": ANY},
+    "global_sort_pool": {"width": ANY},
+    "knn_interpolate": {"width": ANY},
+    "voxel_grid": {"width": ANY},
+    "fps": {"width": ANY},
+    "knn_graph": {"width": ANY},
+    "radius_graph": {"width": ANY},
+}
+"""What a layer takes that others refuse, or leaves to what the user wrote, and why."""
+
+
+def spoiled_features(layer: torch.nn.Module, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    yield "integers", x.long()
+    yield "width", torch.cat([x, x[..., :1]], dim=-1)
+    if any(True for _ in layer.parameters()):
+        yield "float32", x.float()
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.layer) for case in firsts()])
+def test_features_of_another_dtype_or_width(case: LayerCase) -> None:
+    layer, inputs = case.make().eval(), drawn(case)
+    found = {}
+    for name in [name for name in FEATURES if name in inputs]:
+        for what, spoiled in spoiled_features(layer, inputs[name]):
+            error = refusal(layer, positional(layer, {**inputs, name: spoiled}))
+            of_layer = rf"geocompile\.\w+: .*\b({name}|xs)\b"
+            said = r"geocompile\.\w+: '" if case.layer in custom_ops.__all__ else of_layer
+            is_refused = isinstance(error, (TypeError, ValueError)) and re.match(said, str(error)) is not None
+            if is_refused == (what in TAKEN.get(case.layer, {})):
+                found[f"{name}, {what}"] = repr(error)[:300]
     assert not found

@@ -137,14 +137,12 @@ def test_a_model_that_halves_its_graph_compiles_and_verifies(target: str, tmp_pa
 
 
 @pytest.mark.parametrize("pool", [max_pool, avg_pool])
-@pytest.mark.parametrize(
-    ("node", "message"), [(-1, "must not be negative"), (3, "the valid range is 0 to 2")]
-)
-def test_an_edge_that_points_outside_is_refused(pool: object, node: int, message: str) -> None:
+@pytest.mark.parametrize("node", [-1, 3])
+def test_an_edge_that_points_outside_is_refused(pool: object, node: int) -> None:
     cluster, x, edges = torch.tensor([0, 0, 1]), torch.rand(3, 2), torch.tensor([[0, 1], [1, node]])
-    with pytest.raises(IndexError, match=rf"'edge_index'\[1, 1\] is {node}, (it )?{message}"):
+    with pytest.raises(IndexError, match=rf"edge_index holds {node}, but its values must lie in \[0, 3\)"):
         pool(cluster, x, edges)
-    with pytest.raises(Exception, match=rf"'edge_index'\[1, 1\] is {node}, (it )?{message}"):
+    with pytest.raises(Exception, match=rf"edge_index holds {node}, but its values must lie in \[0, 3\)"):
         torch.jit.script(pool)(cluster, x, edges.int())
 
 

@@ -130,6 +130,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"x must have shape \[num_nodes, 3\]",
     ),
+    "degrees without a neighbour": (
+        lambda: PNAConv(3, 4, ["sum"], ["identity", "linear"], torch.tensor([5])),
+        ValueError,
+        "deg must count a node with a neighbour, since 'linear' divides",
+    ),
     "node number": (
         lambda: ResGatedGraphConv(3, 2)(X, E + 7),
         IndexError,

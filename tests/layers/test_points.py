@@ -73,6 +73,11 @@ def test_functions_are_models_too() -> None:
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "function": (lambda: EdgeConv(torch.tanh), TypeError, "EdgeConv: nn must be a torch.nn.Module"),
+    "no quarter": (
+        lambda: XConv(2, 4, 3, 2),
+        ValueError,
+        "hidden_channels, if not given, is a quarter of in_channels=2, which is 0; give it",
+    ),
     "function of points": (lambda: PointConv(torch.tanh), TypeError, "local_nn must be a torch.nn.Module"),
     "one side": (lambda: EdgeConv(nn.Identity())((X, None), EDGES), ValueError, "receiving nodes too"),
     "other channels": (
@@ -92,7 +97,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"norm must have shape \[num_nodes, 3\], got \[5, 2\]",
     ),
-    "no hidden channels": (lambda: XConv(3, 6, 3, 2), ValueError, "hidden_channels must be an integer"),
+    "no hidden channels": (
+        lambda: XConv(4, 6, 3, 2, hidden_channels=0),
+        ValueError,
+        "hidden_channels must be an integer of at least 1, got 0",
+    ),
     "no features": (lambda: XConv(4, 6, 3, 2)(None, POS), ValueError, "x is missing"),
     "other positions": (
         lambda: XConv(4, 6, 2, 2)(X, POS),

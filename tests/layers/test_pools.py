@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no channels": (lambda: Set2Set(0, 2), ValueError, "in_channels must be an integer of at least 1, got 0"),
     "other channels": (lambda: Set2Set(3, 2)(X, BATCH), ValueError, r"shape \[num_nodes, 3\].*got \[3, 2\]"),
     "a short batch of Set2Set": (lambda: Set2Set(2, 2)(X, BATCH[1:]), ValueError, NO_BATCH),
+    "integers of softmax": (
+        lambda: SoftmaxAggregation()(X.long(), BATCH),
+        TypeError,
+        "SoftmaxAggregation: x must be a floating-point tensor",
+    ),
     "ratio 0": (lambda: TopKPooling(2, 0), ValueError, "ratio must be a share of the nodes above 0.*got 0"),
     "no ratio": (lambda: TopKPooling(2, None), ValueError, "got None; or give min_score"),
     "an unknown name": (lambda: TopKPooling(2, nonlinearity="tanhh"), ValueError, "'tanhh' is no activation"),
@@ -92,6 +98,14 @@ def test_a_share_of_the_nodes_is_rounded_as_pyg_rounds_it(
     torch.testing.assert_close(
         ours(x, EDGES, None, batch)[4], theirs(x, EDGES, None, batch)[4], rtol=0, atol=0
     )
+
+
+@pytest.mark.parametrize("ratio", [np.float32(1.0), np.float64(1.0), np.float32(0.5), np.int64(1)])
+def test_a_number_of_numpy_means_what_pythons_means(ratio: Any) -> None:
+    x, edge_index = torch.randn(6, 2), torch.zeros(2, 0, dtype=torch.int64)
+    pool, same = TopKPooling(2, ratio), TopKPooling(2, ratio.item())
+    same.load_state_dict(pool.state_dict())
+    assert torch.equal(torch.jit.script(pool)(x, edge_index)[4], same(x, edge_index)[4])
 
 
 def test_the_float_ratio_one_keeps_every_node_and_the_integer_one_keeps_one() -> None:

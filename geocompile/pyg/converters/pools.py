@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from geocompile import layers
+from geocompile.layers.pool.score_pooling import is_share
 from geocompile.pyg.carried import KeepError, check_aggregation, check_part
 from geocompile.pyg.converters.shared import Converter, pyg_nn, require, take_over
 
@@ -115,7 +116,7 @@ def pyg_ratio(old: Any) -> float | int | None:
     Raises:
         KeepError: PyG has none for it.
     """
-    is_all = isinstance(old.ratio, float) and old.ratio >= 1
+    is_all = is_share(old.ratio) and old.ratio >= 1
     require(
         old.min_score is not None or not is_all, f"PyG takes a ratio of {old.ratio!r} for a number of nodes"
     )
