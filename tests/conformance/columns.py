@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from torch.utils import _pytree as pytree
 import geocompile
 from tests.conformance.case import LayerCase
 from tests.conformance.like_pyg import like_pyg
-from tests.conformance.model import as_model, positional
+from tests.conformance.model import as_model, dynamic_shapes_of, positional
 from tests.conformance.same import assert_same
 
 Check = Callable[[LayerCase], None]
@@ -49,19 +48,11 @@ def export(case: LayerCase) -> None:
     layer = case.make().eval()
     arguments = positional(layer, case.draw(case.sizes[0]))
     with torch.fx.experimental._config.patch(backed_size_oblivious=True):
-        program = torch.export.export(layer, arguments, dynamic_shapes=_dynamic(arguments))
+        program = torch.export.export(layer, arguments, dynamic_shapes=dynamic_shapes_of(arguments))
     exported = program.module()
     for size in case.sizes:
         arguments = positional(layer, case.draw(size))
         assert_same(exported(*arguments), layer(*arguments), **CLOSE)
-
-
-def _dynamic(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_dynamic, value))
-    if isinstance(value, Tensor):
-        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
-    return torch.export.Dim.AUTO if type(value) is int else None
 
 
 def gradients(case: LayerCase) -> None:

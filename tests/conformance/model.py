@@ -21,6 +21,15 @@ def positional(layer: torch.nn.Module, inputs: dict[str, Any]) -> tuple[Any, ...
     return tuple(inputs.get(p.name, p.default) for p in parameters[: last + 1])
 
 
+def dynamic_shapes_of(value: Any) -> Any:
+    """Every dimension of every tensor may vary, as far as the program lets it; integers too."""
+    if isinstance(value, tuple):
+        return tuple(map(dynamic_shapes_of, value))
+    if isinstance(value, Tensor):
+        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
+    return torch.export.Dim.AUTO if type(value) is int else None
+
+
 def as_model(case: LayerCase) -> tuple[torch.nn.Module, Examples]:
     """The layer in a module whose forward takes tensors only, and its inputs for a size of graph."""
     layer = case.make().float().eval()

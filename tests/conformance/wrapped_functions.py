@@ -39,44 +39,34 @@ class GlobalSortPool(Called):
 Pooled = tuple[Tensor | None, Tensor, Tensor | None, Tensor | None, Tensor | None]
 
 
-class MaxPool(Called):
-    def forward(
-        self,
-        cluster: Tensor,
-        x: Tensor,
-        edge_index: Tensor,
-        edge_attr: Tensor | None = None,
-        batch: Tensor | None = None,
-        pos: Tensor | None = None,
-    ) -> Pooled:
-        return layers.max_pool(cluster, x, edge_index, edge_attr, batch, pos)  # type: ignore[no-any-return]
+class ClusterPool(Called):
+    """`max_pool` or `avg_pool`."""
 
-
-class AvgPool(Called):
-    def forward(
-        self,
-        cluster: Tensor,
-        x: Tensor,
-        edge_index: Tensor,
-        edge_attr: Tensor | None = None,
-        batch: Tensor | None = None,
-        pos: Tensor | None = None,
-    ) -> Pooled:
-        return layers.avg_pool(cluster, x, edge_index, edge_attr, batch, pos)  # type: ignore[no-any-return]
-
-
-class MaxPoolX(Called):
-    def __init__(self, size: int | None = None) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.size = size
+        self.function = function
+
+    def forward(
+        self,
+        cluster: Tensor,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_attr: Tensor | None = None,
+        batch: Tensor | None = None,
+        pos: Tensor | None = None,
+    ) -> Pooled:
+        return self.function(cluster, x, edge_index, edge_attr, batch, pos)  # type: ignore[no-any-return]
+
+
+class ClusterPoolX(Called):
+    """`max_pool_x` or `avg_pool_x`."""
+
+    def __init__(self, function: Callable[..., Any], size: int | None) -> None:
+        super().__init__()
+        self.function, self.size = function, size
 
     def forward(self, cluster: Tensor, x: Tensor, batch: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return layers.max_pool_x(cluster, x, batch, self.size)
-
-
-class AvgPoolX(MaxPoolX):
-    def forward(self, cluster: Tensor, x: Tensor, batch: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        return layers.avg_pool_x(cluster, x, batch, self.size)
+        return self.function(cluster, x, batch, self.size)  # type: ignore[no-any-return]
 
 
 class Graclus(Called):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from geocompile.layers import GCNConv, MessagePassing
+from tests.conformance.model import dynamic_shapes_of
 from tests.layers import user_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # a target here on purpose
@@ -170,15 +171,6 @@ def test_a_pickled_layer_works_where_none_was_made_before() -> None:
     expected, pickled = layer(*inputs), pickle.dumps(layer)
     del user_layers.TutorialEdgeConv._hooks
     torch.testing.assert_close(pickle.loads(pickled)(*inputs), expected)
-
-
-def dynamic_shapes_of(value: Any) -> Any:
-    """Every dimension of every tensor may vary, as far as the program lets it; integers too."""
-    if isinstance(value, tuple):
-        return tuple(map(dynamic_shapes_of, value))
-    if isinstance(value, Tensor):
-        return dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO)
-    return torch.export.Dim.AUTO if isinstance(value, int) else None
 
 
 @pytest.mark.parametrize(

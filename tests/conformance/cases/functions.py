@@ -95,16 +95,18 @@ def clustered_x(s: Sample) -> dict[str, Any]:
     return {"cluster": cluster, "x": s.x(), "batch": s.batch()}
 
 
-def coarsening(name: str, make: Callable[[], torch.nn.Module], inputs: Inputs) -> LayerCase:
+def coarsening(name: str, inputs: Inputs) -> LayerCase:
+    make = partial(wrapped.ClusterPool, getattr(layers, name))
     aggr = "max" if name == "max_pool" else "mean"
     found = partial(formulas.coarsened, aggr)
     return case(name, "", make, inputs, lambda _, **given: found(**given), {**OF_DATA, **TRAINS}, CLUSTERS)
 
 
-def coarsening_x(name: str, make: Callable[..., torch.nn.Module], size: int | None) -> LayerCase:
+def coarsening_x(name: str, size: int | None) -> LayerCase:
+    make = partial(wrapped.ClusterPoolX, getattr(layers, name), size)
     formula = partial(formulas.coarsened_x, "max" if name == "max_pool_x" else "mean")
     without = {**OF_CLUSTERS, **TRAINS}
-    return case(name, f"{size=}", lambda: make(size), clustered_x, formula, without, CLUSTERS)
+    return case(name, f"{size=}", make, clustered_x, formula, without, CLUSTERS)
 
 
 CLUSTERS = {"cluster": ["num_nodes"]}
@@ -166,10 +168,8 @@ CASES = [
     sort_pool(3, True, batched),
     sort_pool(2, False, batched),
     sort_pool(2, True, one_graph),
-    *(coarsening("max_pool", wrapped.MaxPool, inputs) for inputs in (clustered, clustered_plain)),
-    *(coarsening("avg_pool", wrapped.AvgPool, inputs) for inputs in (clustered, clustered_plain)),
-    *(coarsening_x("max_pool_x", wrapped.MaxPoolX, size) for size in (None, 3)),
-    *(coarsening_x("avg_pool_x", wrapped.AvgPoolX, size) for size in (None, 3)),
+    *(coarsening(name, of) for name in ("max_pool", "avg_pool") for of in (clustered, clustered_plain)),
+    *(coarsening_x(name, size) for name in ("max_pool_x", "avg_pool_x") for size in (None, 3)),
     within("graclus", "", wrapped.Graclus, edges, formulas.graclus),
     within("graclus", "", wrapped.Graclus, weighted_and_ordered, formulas.graclus, {"order": ["num_nodes"]}),
     *(
