@@ -107,21 +107,22 @@ def _fresh(old: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def check_parts(old: torch.nn.Module, new: torch.nn.Module) -> None:
-    """Refuse to replace a layer by one that lacks what somebody has added to a part inside it.
+    """Refuse to replace a layer by one that lacks what somebody has added to it, or to a part inside it.
 
     Parts that ``new`` holds keep theirs; those whose sizes no input has brought have never run.
 
     Raises:
-        KeepError: a part carries hooks, or a forward of its own.
+        KeepError: it carries hooks, or a forward of its own.
     """
     held = {id(part) for part in new.modules()}
     for name, part in old.named_modules():
         never_ran = any(map(torch.nn.parameter.is_lazy, part._parameters.values()))
-        if name and id(part) not in held and not never_ran:
+        its = f"its {name}" if name else "it"
+        if id(part) not in held and not never_ran:
             if any("state_dict" not in hooks for hooks in _hooks(part)):
-                raise KeepError(f"its {name} carries hooks, which would be lost")
+                raise KeepError(f"{its} carries hooks, which would be lost")
             if "forward" in vars(part):
-                raise KeepError(f"its {name} carries forward, set from outside, which would be lost")
+                raise KeepError(f"{its} carries forward, set from outside, which would be lost")
 
 
 def _hooks(module: torch.nn.Module) -> dict[str, int]:

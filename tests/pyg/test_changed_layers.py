@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import geocompile
+from geocompile import layers
 from geocompile.pyg import from_pyg_report
 
 pytestmark = [
@@ -243,6 +244,36 @@ def test_a_kept_variational_model_computes_what_it_did() -> None:
     assert "model.encoder.mean" in [entry.path for entry in report.replaced]
     torch.testing.assert_close(ours(X, EDGES), theirs(X, EDGES))
     torch.testing.assert_close(ours.model.kl_loss(), theirs.model.kl_loss())
+
+
+class Doubling(torch.nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def with_linear(lin: torch.nn.Module) -> torch.nn.Module:
+    conv = layers.GCNConv(4, 4)
+    conv.lin = lin
+    return conv
+
+
+OURS: dict[str, tuple[Callable[[], torch.nn.Module], str]] = {
+    "hook": (lambda: hooked(layers.GCNConv(4, 4)), "it carries hooks"),
+    "hook of a map": (lambda: hooked(layers.GCNConv(4, 4), "lin"), "its lin carries hooks"),
+    "forward": (lambda: with_own_forward(layers.GCNConv(4, 4), ""), "it carries forward"),
+    "another map": (lambda: with_linear(Doubling(4, 4, bias=False)), "its lin is a .*Doubling"),
+    "parametrized map": (
+        lambda: with_linear(parametrized(torch.nn.Linear(4, 4, bias=False), "weight")),
+        "its lin is a .*ParametrizedLinear",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_pygs_layer_would_lose_is_refused(name: str) -> None:
+    make, reason = OURS[name]
+    with pytest.raises(ValueError, match=rf"to_pyg: convs.conv0 \(.*GCNConv\): {reason}"):
+        geocompile.to_pyg(Net(make()))
 
 
 def test_a_layer_that_no_converter_can_read_is_kept_and_does_not_end_the_conversion() -> None:

@@ -8,6 +8,8 @@ import torch
 from geocompile.pyg.carried import PYG_LINEAR, KeepError, check_shaped, class_path
 
 Converter = Callable[[Any], torch.nn.Module]
+_KNOWN = ("torch.nn.modules.", "torch_geometric.", "geocompile.layers.")
+"""Where the classes are whose parameters are all that they compute with."""
 
 
 def take_over(
@@ -16,7 +18,7 @@ def take_over(
     """The parameters themselves, so that tied weights stay tied: those of its linear layers, and its own.
 
     Raises:
-        KeepError: the shape of one is not known.
+        KeepError: the shape of one is not known, or a layer computes with more than its parameters.
     """
     for name, of_linear in linears.items():
         _take(new.get_submodule(name), old.get_submodule(name), of_linear, name)
@@ -26,6 +28,7 @@ def take_over(
 
 
 def _take(new: Any, old: Any, parameters: tuple[str, ...], name: str = "") -> None:
+    require(class_path(old).startswith(_KNOWN), f"its {name} is a {class_path(old)}, which would be lost")
     for parameter in parameters:
         value = getattr(old, parameter)
         check_shaped(value, name or parameter)
