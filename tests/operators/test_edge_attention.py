@@ -70,6 +70,14 @@ def test_additive_attention_equals_gatv2conv(edge_channels: int | None) -> None:
     torch.testing.assert_close(out.flatten(1), conv(x, edge_index, edge_attr))
 
 
+def test_rows_behind_the_nodes_attend_as_zero_vectors() -> None:
+    x = torch.randn(3, 2)
+    out = cosine_attention(x, torch.tensor([0, 1, 1, 2, 4]), torch.tensor([2, 1, 0, 2]))
+    torch.testing.assert_close(out, torch.stack([x[2], torch.zeros(2), x[1], (x[0] + x[2]) / 2]))
+    with pytest.raises(IndexError, match=r"'col'\[3\] is 3"):
+        cosine_attention(x, torch.tensor([0, 1, 1, 2, 4]), torch.tensor([2, 1, 0, 3]))
+
+
 def test_cosine_attention_equals_agnnconv() -> None:
     edge_index, rowptr, _, col = random_graph(30, 200)
     conv = AGNNConv(add_self_loops=False).double()
