@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 import geocompile.custom_ops.operators  # noqa: F401  (the operators must exist before they can be captured)
-from geocompile.capture.checks import names_of_symbols, raise_if_failed, refuse_hooks, refuse_names
+from geocompile.capture.checks import (
+    names_of_symbols,
+    raise_if_failed,
+    refuse_hooks,
+    refuse_names,
+    refuse_scripts,
+)
 from geocompile.capture.describe import Names, input_nodes, output_values
 from geocompile.capture.dimensions import (
     Dims,
@@ -50,6 +56,7 @@ def capture(
     """
     model_name = type(model).__name__
     refuse_hooks(model)
+    refuse_scripts(model)
     refuse_names(examples[0].tensors, model_name)
     cached = cached_num_nodes(model)
     dims = name_dimensions(examples, dynamic, cached)

@@ -85,6 +85,20 @@ def refuse_hooks(model: torch.nn.Module) -> None:
         )
 
 
+def refuse_scripts(model: torch.nn.Module) -> None:
+    """A part that is TorchScript already hides its weights from torch.export.
+
+    Raises:
+        CaptureError: There is one, with weights.
+    """
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule) and any(True for _ in module.parameters()):
+            raise CaptureError(
+                f"geocompile.capture: {type(model).__name__} cannot be captured: {path or 'it'} is TorchScript\n"
+                "  put the module there that torch.jit.script or torch.jit.trace was given"
+            )
+
+
 def refuse_names(names: Iterable[str], model_name: str) -> None:
     """The inputs of an engine are called as the parameters of forward; not every runtime knows names that are no ASCII.
 

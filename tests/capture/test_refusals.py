@@ -55,6 +55,19 @@ def test_mutation_is_refused(how: str) -> None:
     assert f"changes '{'x' if how == 'input' else 'calls'}' in place" in refused(Counts())
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_part_that_is_torchscript_is_refused() -> None:
+    class Holds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.ModuleList([torch.jit.script(nn.Linear(4, 4))])
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            return self.head[0](x)
+
+    assert "Holds cannot be captured: head.0 is TorchScript\n  put the module there" in refused(Holds())
+
+
 @pytest.mark.parametrize("result", [3, "text", object()], ids=lambda value: type(value).__name__)
 def test_result_that_is_no_tensor_is_refused(result: object) -> None:
     class Returns(nn.Module):
