@@ -6,6 +6,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import gather_segment_reduce
 from geocompile.layers.common.checks import check_features, check_module
+from geocompile.layers.common.epsilon import make_epsilon, reset_epsilon
 from geocompile.layers.common.linear import reset
 from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
@@ -54,6 +55,8 @@ class GINConv(MessagePassing):
     """
 
     computes_in_forward = True
+    eps: Tensor
+    initial_eps: float
 
     def __init__(
         self,
@@ -69,19 +72,13 @@ class GINConv(MessagePassing):
         super().__init__(aggr, flow, node_dim=node_dim)
         check_module("GINConv", "nn", nn)
         self.nn = nn
-        self.initial_eps = float(eps)
+        make_epsilon(self, eps, train_eps)
         self.sender_first = sender_first
-        start = torch.full((1,), self.initial_eps)
-        if train_eps:
-            self.eps: Tensor = torch.nn.Parameter(start)
-        else:
-            self.register_buffer("eps", start)
 
     def reset_parameters(self) -> None:
         """Draw the weights of ``nn`` anew and set :math:`\\epsilon` back."""
         reset(self.nn)
-        with torch.no_grad():
-            self.eps.fill_(self.initial_eps)
+        reset_epsilon(self)
 
     def forward(
         self,

@@ -6,6 +6,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.custom_ops import segment_reduce
 from geocompile.layers.common.checks import check_matrix, check_module, edge_attr_as
+from geocompile.layers.common.epsilon import make_epsilon, reset_epsilon
 from geocompile.layers.common.linear import infer_size, linear, reset
 from geocompile.layers.common.networks import check_network
 from geocompile.layers.common.node_numbers import sorted_edges
@@ -57,6 +58,8 @@ class GINEConv(MessagePassing):
     """
 
     computes_in_forward = True
+    eps: Tensor
+    initial_eps: float
 
     def __init__(
         self,
@@ -73,13 +76,8 @@ class GINEConv(MessagePassing):
         super().__init__(aggr, flow, node_dim=0)
         check_module("GINEConv", "nn", nn)
         self.nn = nn
-        self.initial_eps = float(eps)
+        make_epsilon(self, eps, train_eps)
         self.sender_first = sender_first
-        start = torch.full((1,), self.initial_eps)
-        if train_eps:
-            self.eps: Tensor = torch.nn.Parameter(start)
-        else:
-            self.register_buffer("eps", start)
         self.lin = None
         if edge_dim is not None:
             width = _in_channels(nn) if in_channels is None else in_channels
@@ -90,8 +88,7 @@ class GINEConv(MessagePassing):
         reset(self.nn)
         if self.lin is not None:
             self.lin.reset_parameters()
-        with torch.no_grad():
-            self.eps.fill_(self.initial_eps)
+        reset_epsilon(self)
 
     def forward(
         self,

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from geocompile.layers.common.activations import Activation
-from geocompile.layers.common.checks import check_count, check_edge_index, check_features
+from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.linear import reset
-from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.options import options_of
 from geocompile.layers.conv.graph_conv import GraphConv
-from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, check_edge_rows, pooled
+from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, pooled, scored_features
 
 
 class SAGPooling(torch.nn.Module):
@@ -89,12 +88,7 @@ class SAGPooling(torch.nn.Module):
         attn: Tensor | None = None,
     ) -> Pooled:
         """The smaller graphs; see the class for shapes and errors."""
-        check_edge_index("SAGPooling", edge_index)
-        check_edge_rows("SAGPooling", edge_attr, edge_index)
-        check_features("SAGPooling", x, edge_index, self.select.weight, -1, 0)
-        check_numbers("SAGPooling", "edge_index", edge_index, x.size(0))
-        read = x if attn is None else attn
-        read = read.unsqueeze(-1) if read.dim() == 1 else read
+        read = scored_features("SAGPooling", x, edge_index, edge_attr, attn, self.select.weight)
         score = self.gnn(read, edge_index)
         if x.dim() != 2 or score.dim() != 2 or score.size(1) != 1 or score.size(0) != x.size(0):
             raise ValueError(

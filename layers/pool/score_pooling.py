@@ -8,7 +8,9 @@ from torch import Tensor
 
 from geocompile.custom_ops import filter_edges, segment_reduce, segment_softmax
 from geocompile.layers.common.activations import Activation, activation
+from geocompile.layers.common.checks import check_edge_index, check_features
 from geocompile.layers.common.groups import check_batch, in_order, sorted_by
+from geocompile.layers.common.node_numbers import check_numbers
 from geocompile.layers.common.propagation import row_of_each
 
 Pooled = tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor]
@@ -110,7 +112,24 @@ def pooled(
     return out, edges, edge_attr, of_graph.index_select(0, perm), perm, score
 
 
-def check_edge_rows(layer: str, edge_attr: Tensor | None, edge_index: Tensor) -> None:
+def scored_features(
+    layer: str, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None, attn: Tensor | None, weight: Tensor
+) -> Tensor:
+    """What the score is taken of: ``attn``, else ``x``; a vector as one feature of each node.
+
+    Raises:
+        TypeError, ValueError: the graph or its features have the wrong type, dtype, shape or device.
+        IndexError: a node number is negative or too large.
+    """
+    check_edge_index(layer, edge_index)
+    _check_edge_rows(layer, edge_attr, edge_index)
+    check_features(layer, x, edge_index, weight, -1, 0)
+    check_numbers(layer, "edge_index", edge_index, x.size(0))
+    read = x if attn is None else attn
+    return read.unsqueeze(-1) if read.dim() == 1 else read
+
+
+def _check_edge_rows(layer: str, edge_attr: Tensor | None, edge_index: Tensor) -> None:
     """Refuse edge features that are not one row, or one value, for each edge.
 
     Raises:

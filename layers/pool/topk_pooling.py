@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 
 from geocompile.layers.common.activations import Activation
-from geocompile.layers.common.checks import check_count, check_edge_index, check_features
-from geocompile.layers.common.node_numbers import check_numbers
+from geocompile.layers.common.checks import check_count
 from geocompile.layers.common.options import options_of
-from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, check_edge_rows, pooled
+from geocompile.layers.pool.score_pooling import Pooled, SelectTopK, pooled, scored_features
 
 
 class TopKPooling(torch.nn.Module):
@@ -90,12 +89,7 @@ class TopKPooling(torch.nn.Module):
         attn: Tensor | None = None,
     ) -> Pooled:
         """The smaller graphs; see the class for shapes and errors."""
-        check_edge_index("TopKPooling", edge_index)
-        check_edge_rows("TopKPooling", edge_attr, edge_index)
-        check_features("TopKPooling", x, edge_index, self.select.weight, -1, 0)
-        check_numbers("TopKPooling", "edge_index", edge_index, x.size(0))
-        read = x if attn is None else attn
-        read = read.unsqueeze(-1) if read.dim() == 1 else read
+        read = scored_features("TopKPooling", x, edge_index, edge_attr, attn, self.select.weight)
         if x.dim() != 2 or read.dim() != 2 or read.size(1) != self.in_channels or read.size(0) != x.size(0):
             raise ValueError(
                 f"geocompile.TopKPooling: what is projected must have shape [num_nodes, {self.in_channels}], and x one "
