@@ -53,6 +53,11 @@ def with_loops(graph: AttentionGraph, rows: Tensor, num_loops: int, num_receivin
     return AttentionGraph(rowptr, col, perm, edge, None)
 
 
+def with_row_of_loops(received: Tensor) -> Tensor:
+    """Behind the rows of receiving nodes that of zeros which :func:`with_loops` sends loops to; none sends from it."""
+    return torch.nn.functional.pad(received, [0, 0] * (received.dim() - 1) + [0, 1])
+
+
 def listed_with_loops(edge_index: Tensor, alpha: Tensor, loop_alpha: Tensor) -> tuple[Tensor, Tensor]:
     """Edges that are no loops, in their order, then node 0's loop, node 1's, ..., and the coefficients of all.
 

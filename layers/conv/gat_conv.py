@@ -16,6 +16,7 @@ from geocompile.layers.common.attention import (
     listed_with_loops,
     two_types_of_result,
     with_loops,
+    with_row_of_loops,
 )
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
@@ -243,7 +244,7 @@ class GATConv(MessagePassing):
             rows = edge_index[ends(self.flow)[0]].index_select(0, graph.perm)
             num_loops = smaller(smaller(source.size(0), num_receiving), num_read)
             graph = with_loops(graph, rows, num_loops, num_receiving)
-            from_target = torch.cat([from_target, from_target.new_zeros([1, self.heads])])
+            from_target = with_row_of_loops(from_target)
         residual: Tensor | None = None
         if self.res is not None and target is not None:
             residual = self.res(target)

@@ -14,6 +14,7 @@ from geocompile.layers.common.attention import (
     listed_with_loops,
     two_types_of_result,
     with_loops,
+    with_row_of_loops,
 )
 from geocompile.layers.common.checks import edge_attr_as
 from geocompile.layers.common.linear import glorot_, infer_size, linear, pair_of_channels
@@ -228,8 +229,7 @@ class GATv2Conv(MessagePassing):
         if is_pair:
             received = as_many_rows(received, num_receiving, self.flow, self.sender_first)
         if self.add_self_loops:
-            # One row more, that of the loops which are among the edges; none sends from it.
-            received = torch.nn.functional.pad(received, [0, 0, 0, 0, 0, 1])
+            received = with_row_of_loops(received)
         residual: Tensor | None = None
         if self.res is not None:
             residual = self.res(target)
