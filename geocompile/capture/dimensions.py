@@ -36,6 +36,8 @@ _NODE_INPUTS = {
     "normals",
     "nodes",
 }
+# `x_source`, `pos_source`: of a second set of nodes, which has a size of its own
+_OF_A_SET = {"x", "pos", "batch", "norm", "normal"}
 _EDGE_INPUTS = {"pseudo"}  # the pseudo-coordinates of spline and mixture convolutions
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
@@ -179,8 +181,10 @@ def _role(name: str, k: int, lists: list[str]) -> str | None:
         return None if k == 0 else NUM_EDGES if name == lists[0] and name in _MAIN_LISTS else f"{name}_dim1"
     if k != 0:
         return None
-    if name.startswith(("x_", "pos_", "batch_")) and name not in _NODE_INPUTS:
-        return f"{name}_dim{k}"  # a second set of nodes: of its own size
+    kind, _, nodes = name.partition("_")
+    if nodes and kind in _OF_A_SET and name not in _NODE_INPUTS:
+        other = f"num_{nodes}"
+        return f"{name}_dim{k}" if other in (NUM_NODES, NUM_EDGES, NUM_GRAPHS) else other
     if name.startswith("edge_") or name in _EDGE_INPUTS:
         return NUM_EDGES
     if name in _NODE_INPUTS or name.startswith("node_"):

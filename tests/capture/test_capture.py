@@ -49,6 +49,21 @@ def test_sizes_of_the_example_do_not_matter(size: tuple[int, int]) -> None:
         assert [spec.shape for spec in program.inputs] == [("num_nodes", 8), (2, "num_edges")]
 
 
+class Apart(nn.Module):
+    def forward(self, pos_target: Tensor, norm_target: Tensor, x_0: Tensor, x_nodes: Tensor) -> Tensor:
+        return (pos_target * norm_target).sum() + x_0 + x_nodes.sum()
+
+
+def test_inputs_of_a_second_set_of_nodes_are_named_after_it() -> None:
+    program = captured(Apart(), (torch.randn(4, 3), torch.randn(4, 3), torch.randn(5, 3), torch.randn(6, 3)))
+    assert [spec.shape[0] for spec in program.inputs] == [
+        "num_target",
+        "num_target",
+        "num_nodes",
+        "x_nodes_dim0",
+    ]
+
+
 class Combine(nn.Module):
     def forward(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
         return first + second + third.sum()

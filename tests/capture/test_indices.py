@@ -119,7 +119,7 @@ def test_bipartite_rows_have_bounds_of_their_own() -> None:
         return gather_segment_reduce(x_src, rowptr, col)
 
     found = bounds(forward, torch.randn(5, 2), torch.randn(3, 2), EDGES, names="x_src x_dst edge_index")
-    assert found[2] == ("x_src_dim0", "x_dst_dim0")
+    assert found[2] == ("num_src", "num_dst")
 
 
 def test_batch_vector_is_not_negative() -> None:
