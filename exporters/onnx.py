@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -21,10 +23,14 @@ from geocompile.exporters import EngineFiles
 from geocompile.exporters.advice import way_out
 from geocompile.exporters.names import with_safe_names
 from geocompile.exporters.onnx_activations import activation_table
+from geocompile.exporters.onnx_decompositions import spelled_out
 from geocompile.exporters.onnx_float64 import float64_table
 from geocompile.exporters.onnx_functions import attach_functions
 from geocompile.exporters.onnx_graph import name_dimensions, name_stored, tidy
-from geocompile.exporters.onnx_numbers import exact_numbers, exact_rewriting, keep_small_operands
+from geocompile.exporters.onnx_kernels import require_float64_kernels
+from geocompile.exporters.onnx_numbers import number_table
+from geocompile.exporters.onnx_optimiser import keep_numbers, optimise
+from geocompile.exporters.onnx_sizes import fractions_as_tensors
 from geocompile.exporters.program import CapturedProgram
 from geocompile.exporters.quiet import quiet
 
@@ -40,7 +46,7 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
     Every geocompile operator that the graph uses comes with a model-local function in standard operators.
 
     Raises:
-        ExportError: torch's exporter has no translation for an operator of the graph.
+        ExportError: torch's exporter has no translation for an operator, or ONNX Runtime no float64 for it.
     """
     model = to_onnx(program)
     weights = sum(
@@ -62,9 +68,11 @@ def export(program: CapturedProgram, folder: Path) -> EngineFiles:
 def to_onnx(program: CapturedProgram) -> ir.Model:
     """The ONNX model of a captured program: opset 20, people's names, function bodies attached."""
     exported, own_names = with_safe_names(program.exported)
-    model = _translate(replace(program, exported=exported))
+    model = _translate(replace(program, exported=fractions_as_tensors(spelled_out(exported))))
+    optimise(model)
     tidy(model)
-    keep_small_operands(model)
+    keep_numbers(model)
+    require_float64_kernels(model, program.model_name)
     name_dimensions(model, program)
     name_stored(model, own_names)
     attach_functions(model)
@@ -76,13 +84,14 @@ def to_onnx(program: CapturedProgram) -> ir.Model:
 
 
 def _translate(program: CapturedProgram) -> ir.Model:
-    with quiet(), exact_numbers(), exact_rewriting():
+    with quiet():
         try:
             exported = torch.onnx.export(
                 program.exported,
                 dynamo=True,
                 opset_version=OPSET,
-                custom_translation_table={**activation_table(), **float64_table(), **translation_table()},
+                optimize=False,
+                custom_translation_table=_table(),
                 input_names=[spec.name for spec in program.inputs],
                 output_names=[spec.name for spec in program.outputs],
                 verbose=False,
@@ -92,6 +101,10 @@ def _translate(program: CapturedProgram) -> ir.Model:
     _forget_fresh_sizes(program.exported)
     assert exported is not None
     return exported.model
+
+
+def _table() -> dict[Any, Callable[..., Any]]:
+    return {**activation_table(), **float64_table(), **number_table(), **translation_table()}
 
 
 def _forget_fresh_sizes(exported: torch.export.ExportedProgram) -> None:

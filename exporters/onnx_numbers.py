@@ -1,123 +1,185 @@
-"""Numbers in ONNX models as they stand in PyTorch models: torch's exporter rounds some, and drops others."""
+"""Numbers in ONNX models as they stand in PyTorch models: torch's exporter writes them as float32, and casts then."""
 
 from __future__ import annotations
 
-import contextlib
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
-import numpy as np
 import onnx_ir as ir
+import onnxscript
 import torch
-from onnxscript.rewriter import _matcher, _pattern_ir
-from torch.fx import Node
-from torch.onnx._internal.exporter import _building, _core
-from torch.utils import _pytree as pytree
+from onnxscript.onnx_types import TensorType
 
-_FLOAT64 = (torch.float64, torch.complex128)
+from geocompile.custom_ops.onnx import OPSET
+
+_op = onnxscript.values.Opset("", OPSET)
+_UNSET = -1  # what torch.onnx hands on for `dtype=None`
+_EMPTY = ir.tensor([], ir.DataType.INT64)
 
 
-@contextlib.contextmanager
-def exact_numbers() -> Iterator[None]:
-    """While it is open, torch's exporter writes numbers of float64 operators with all their digits.
+def number_table() -> dict[Any, Callable[..., Any]]:
+    """Torch overload -> traceable function, for ``torch.onnx.export(..., custom_translation_table=...)``.
 
-    A number that stands beside a tensor gets the tensor's dtype. One that stands alone first (the `0.6` of
-    `x * 0.6`, the fill value of `torch.full`) is a float32 constant in torch 2.13, and a Cast makes it float64
-    when its digits are gone. Here it is a float64 constant, if float32 does not hold it and the operator reads
-    or gives float64.
+    torch.onnx makes a `scalar_tensor` of most numbers that stand beside tensors, so that few operators are left. The
+    exporter of torch 2.10 takes a function only if it names all that the operator takes, `device` included.
     """
-    translate, determine = _core._handle_call_function_node_with_lowering, _building._determine_input_dtype
-    is_wide = False
-
-    def translate_node(model: Any, node: Node, *args: Any, **kwargs: Any) -> None:
-        nonlocal is_wide
-        is_wide = any(_has_float64(item) for item in (node, *node.all_input_nodes))
-        translate(model, node, *args, **kwargs)
-
-    def determine_dtype(param: Any, number: Any, type_binding: Any) -> ir.DataType:
-        dtype = determine(param, number, type_binding)
-        is_free = param.type_constraint not in type_binding and len(param.type_constraint.allowed_types) > 1
-        lossy = is_wide and is_free and dtype == ir.DataType.FLOAT and not _are_float32(number)
-        return ir.DataType.DOUBLE if lossy else dtype
-
-    with (
-        mock.patch.object(_core, translate.__name__, translate_node),
-        mock.patch.object(_building, determine.__name__, determine_dtype),
-    ):
-        yield
+    aten = torch.ops.aten
+    return {
+        aten.scalar_tensor.default: _scalar_tensor,
+        aten.full.default: _full,
+        aten.full_like.default: _full_like,
+        aten.new_full.default: _new_full,
+        aten.arange.default: _arange,
+        aten.arange.start: _arange_from,
+        aten.arange.start_step: _arange_from,
+        aten.linspace.default: _linspace,
+        aten.pow.Tensor_Scalar: _pow,
+        aten.pow.Scalar: _power_of_number,
+        aten.masked_fill.Scalar: _masked_fill,
+        aten.add.Tensor: _add,
+        aten.sub.Tensor: _sub,
+    }
 
 
-def _has_float64(node: Node) -> bool:
-    values = pytree.tree_leaves(node.meta.get("val"))
-    return any(isinstance(value, torch.Tensor) and value.dtype == torch.float64 for value in values)
+def _scalar_tensor(
+    s: Any, dtype: int = _UNSET, layout: str = "", device: str = "", pin_memory: bool = False
+) -> Any:
+    return _typed(s, _dtype_of(dtype, s))
 
 
-def _are_float32(number: Any) -> bool:
-    """Whether float32 holds a number, or each of a list, to the last digit; what is no number counts as held."""
-    if isinstance(number, (list, tuple)):
-        return all(_are_float32(item) for item in number)
-    if not isinstance(number, float) or number != number:
-        return True
-    try:
-        return bool(struct.unpack("f", struct.pack("f", number))[0] == number)
-    except OverflowError:
-        return False
+def _full(
+    size: Any,
+    fill_value: Any,
+    dtype: int = _UNSET,
+    layout: str = "",
+    device: str = "",
+    pin_memory: bool = False,
+) -> Any:
+    return _op.Expand(_typed(fill_value, _dtype_of(dtype, fill_value)), size or _EMPTY)
 
 
-@contextlib.contextmanager
-def exact_rewriting() -> Iterator[None]:
-    """While it is open, ONNX Script's rewriting tells `x + 1e-15` from `x + 0`, and `x * 1.00001` from `x * 1`.
-
-    Its patterns take a number for another that is 1e-8 or relative 1e-5 away, and drop such operators.
-    """
-    match = _matcher.SimplePatternMatcher._match_constant
-
-    def match_exactly(self: Any, pattern: _pattern_ir.Constant, value: ir.Value) -> bool:
-        return match(self, _pattern_ir.Constant(pattern.value, rel_tol=0.0, abs_tol=0.0), value)
-
-    with mock.patch.object(_matcher.SimplePatternMatcher, match.__name__, match_exactly):
-        yield
+def _full_like(
+    self: TensorType,
+    fill_value: Any,
+    dtype: int = _UNSET,
+    layout: str = "",
+    device: str = "",
+    pin_memory: bool = False,
+    memory_format: str = "",
+) -> Any:
+    return _op.Expand(_typed(fill_value, _dtype_like(dtype, self)), _op.Shape(self))
 
 
-def keep_small_operands(model: ir.Model) -> None:
-    """Writes float64 operators that ONNX Runtime would drop in another way, which computes the same bits.
-
-    Its NoopElimination (1.18 to 1.31 at least) drops an addition of one constant that is 0 when rounded to float32,
-    and a product or quotient by one that is then 1. It leaves Sum, and what is multiplied by a number near -1.
-    """
-    for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
-        if node.domain == "" and node.op_type in ("Add", "Sub", "Mul", "Div"):
-            place = next((i for i in (1, 0) if _looks_neutral(node, i)), None)
-            if place == 1 or (place == 0 and node.op_type in ("Add", "Mul")):
-                _write_apart(node, place)
-
-
-def _looks_neutral(node: ir.Node, place: int) -> bool:
-    operand = node.inputs[place]
-    number = ir.convenience.get_const_tensor(operand) if operand is not None else None
-    if number is None or number.dtype != ir.DataType.DOUBLE or number.size != 1:
-        return False
-    value, neutral = number.numpy(), 0.0 if node.op_type in ("Add", "Sub") else 1.0
-    with np.errstate(over="ignore"):
-        return bool((value.astype(np.float32) == neutral).all() and (value != neutral).all())
+def _new_full(
+    self: TensorType,
+    size: Any,
+    fill_value: Any,
+    dtype: int = _UNSET,
+    layout: str = "",
+    device: str = "",
+    pin_memory: bool = False,
+) -> Any:
+    return _op.Expand(_typed(fill_value, _dtype_like(dtype, self)), size or _EMPTY)
 
 
-def _write_apart(node: ir.Node, place: int) -> None:
-    number, other, graph = node.inputs[place], node.inputs[1 - place], node.graph
-    assert number is not None
-    assert other is not None
-    tensor = ir.convenience.get_const_tensor(number)
-    assert tensor is not None
-    assert graph is not None
-    negated = ir.node("Constant", [], {"value": ir.AttrTensor("value", ir.tensor(-tensor.numpy()))})
-    if node.op_type == "Add":
-        nodes = [ir.node("Sum", [other, number])]
-    elif node.op_type == "Sub":
-        nodes = [negated, ir.node("Sum", [other, negated.outputs[0]])]
-    else:
-        turned = ir.node("Neg", [other])
-        turned.outputs[0].type, turned.outputs[0].shape = other.type, other.shape
-        nodes = [negated, turned, ir.node(node.op_type, [turned.outputs[0], negated.outputs[0]])]
-    ir.convenience.replace_nodes_and_values(graph, node, [node], nodes, node.outputs, nodes[-1].outputs)
+def _arange(
+    end: Any, dtype: int = _UNSET, layout: str = "", device: str = "", pin_memory: bool = False
+) -> Any:
+    return _arange_from(0, end, dtype=dtype)
+
+
+def _arange_from(
+    start: Any,
+    end: Any,
+    step: Any = 1,
+    dtype: int = _UNSET,
+    layout: str = "",
+    device: str = "",
+    pin_memory: bool = False,
+) -> Any:
+    """Floats are counted in float64, as eager does: in float32 there may be one more of them."""
+    result = _dtype_of(dtype, start, end, step)
+    counted = ir.DataType.DOUBLE if result.is_floating_point() else ir.DataType.INT64
+    values = _op.Range(*(_typed(value, counted) for value in (start, end, step)))
+    return values if result == counted else _op.Cast(values, to=result)
+
+
+def _linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    dtype: int = _UNSET,
+    layout: str = "",
+    device: str = "",
+    pin_memory: bool = False,
+) -> Any:
+    """From both ends to the middle, as eager does."""
+    result, double = _dtype_of(dtype, 0.0), ir.DataType.DOUBLE
+    first, last, count = (_typed(value, double) for value in (start, end, steps))
+    intervals = _op.Sub(count, _typed(1, double))
+    places = _op.Cast(_op.Range(*(_typed(value, ir.DataType.INT64) for value in (0, steps, 1))), to=double)
+    step = _op.Div(_op.Sub(last, first), intervals)
+    forward = _op.Add(first, _op.Mul(step, places))
+    backward = _op.Sub(last, _op.Mul(step, _op.Sub(intervals, places)))
+    values = _op.Where(_op.Less(places, _op.Div(count, _typed(2, double))), forward, backward)
+    return values if result == double else _op.Cast(values, to=result)
+
+
+def _pow(self: TensorType, exponent: Any) -> Any:
+    """An integer to a fractional power is of the default dtype, in which the exporter hands it on."""
+    if isinstance(exponent, float) and not self.dtype.is_floating_point():
+        return _op.Pow(_op.Cast(self, to=_default_dtype()), _typed(exponent, _default_dtype()))
+    return _op.Pow(self, _typed(exponent, self.dtype))
+
+
+def _power_of_number(self: Any, exponent: TensorType) -> Any:
+    if isinstance(self, float) and not exponent.dtype.is_floating_point():
+        return _op.Pow(_typed(self, _default_dtype()), _op.Cast(exponent, to=_default_dtype()))
+    return _op.Pow(_typed(self, exponent.dtype), exponent)
+
+
+def _masked_fill(self: TensorType, mask: TensorType, value: Any) -> Any:
+    return _op.Where(mask, _typed(value, self.dtype), self)
+
+
+def _add(self: TensorType, other: Any, alpha: Any = 1) -> Any:
+    if self.dtype == ir.DataType.BOOL:
+        return _op.Or(self, other) if alpha else _op.Identity(self)
+    return _op.Add(self, _times(other, alpha))
+
+
+def _sub(self: TensorType, other: Any, alpha: Any = 1) -> Any:
+    return _op.Sub(self, _times(other, alpha))
+
+
+def _times(values: Any, factor: Any) -> Any:
+    return values if factor == 1 else _op.Mul(values, _typed(factor, values.dtype))
+
+
+def _typed(value: Any, dtype: ir.DataType) -> Any:
+    """A number, or a tensor of one, in a dtype."""
+    if isinstance(value, (bool, int, float)):
+        number = int(value) if dtype.is_integer() else value
+        return _op.Constant(value=ir.tensor(number, dtype=dtype))
+    return _op.Cast(value, to=dtype)
+
+
+def _dtype_of(given: int | None, *values: Any) -> ir.DataType:
+    """The dtype that torch gives to a new tensor of these values; one that is computed from a size is an integer."""
+    if given not in (None, _UNSET):
+        return ir.DataType(given)
+    if any(isinstance(value, float) or _is_float(value) for value in values):
+        return _default_dtype()
+    return ir.DataType.BOOL if all(isinstance(value, bool) for value in values) else ir.DataType.INT64
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, ir.Value) and value.dtype is not None and value.dtype.is_floating_point()
+
+
+def _dtype_like(given: int | None, like: Any) -> Any:
+    return like.dtype if given in (None, _UNSET) else ir.DataType(given)
+
+
+def _default_dtype() -> ir.DataType:
+    return ir.DataType.DOUBLE if torch.get_default_dtype() == torch.float64 else ir.DataType.FLOAT

@@ -33,7 +33,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     probes.onnxruntime_library,
     partial(probes.package, "runtimes", "torch", "torch", "compile", (2, 10)),
     probes.torch_library,
-    partial(probes.package, "compiling", "onnx", "onnx", "compile", (1, 17)),
+    partial(probes.package, "compiling", "onnx", "onnx", "compile", (1, 19)),
     partial(probes.package, "compiling", "onnxscript", "onnxscript", "compile", (0, 5)),
     partial(probes.package, "compiling", "onnx_ir", "onnx-ir", "compile", (0, 1)),
     partial(probes.package, "compiling", "torch_geometric", "torch_geometric", "pyg", (2, 6)),
