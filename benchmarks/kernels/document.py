@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.kernels.measure import PATIENCE, THREADS
-from benchmarks.kernels.worker import LONGEST_CALL
+from benchmarks.kernels.worker import LONGEST_CALL, PEAKS
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
 
@@ -43,7 +43,8 @@ def _heading(document: Document, arguments: argparse.Namespace) -> str:
         f"# {document.title}\n\n{machine.describe(THREADS)}, {peers}; allocator mode: {arguments.mode}.\n\n"
         "Calls are made in turns in one process: the median of each contender, and of these the best of the "
         f"processes (three by default, fewer where a setting takes more than {PATIENCE:g} s; a call of more than "
-        f"{LONGEST_CALL:g} s is made once, for its time alone). A goal is met where the last column says so; peers "
+        f"{LONGEST_CALL:g} s is made once, for its time alone). Memory is what a call adds at its peak to what was "
+        f"resident, the least of {PEAKS} calls. A goal is met where the last column says so; peers "
         "that are not installed are left out (`make peers`).\n\n"
         "Beside our times stands the share of the nearer of two roofs, measured with each table, since others on "
         "the machine take their part of its memory's bandwidth. `copy`: every byte of the inputs and results moved "
