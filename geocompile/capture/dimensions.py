@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import torch
@@ -36,33 +36,34 @@ _NODE_INPUTS = {
     "normals",
     "nodes",
 }
-# `x_source`, `pos_source`: of a second set of nodes, which has a size of its own
-_OF_A_SET = {"x", "pos", "batch", "norm", "normal"}
+# `x_source`, `pos_source`: of a second set of nodes, which has a size of its own; `x_mean` [3] is none.
+_OF_A_SET = {"x", "pos", "batch"}
+_OF_A_POINT = {"norm", "normal"}  # beside a position: `norm_source`, where there is `pos_source`
 _EDGE_INPUTS = {"pseudo"}  # the pseudo-coordinates of spline and mixture convolutions
 _MAIN_LISTS = {"edge_index", "edges", "edge_list", "adj"}
 _GRAPH_INPUTS = {"u", "global_attr", "graph_attr"}
 _MIN_TRACE_SIZE = 1000  # Inductor plans for the size it sees: too small a graph gets a plan without threads
 
 
-def cached_num_nodes(model: nn.Module) -> int | None:
-    """The number of nodes of the graph that layers of the model keep from an earlier call; None where none does.
+def cached_num_nodes(model: nn.Module) -> set[int]:
+    """The numbers of nodes of the graphs that layers of the model keep from an earlier call.
 
     Such a layer has a method `cached_num_nodes`, as the layers with `cached=True` have: it takes no other graph.
     """
     asked = (getattr(module, "cached_num_nodes", None) for module in model.modules())
     counts = (ask() for ask in asked if callable(ask))
-    return next((count for count in counts if count is not None), None)
+    return {count for count in counts if count is not None}
 
 
 def name_dimensions(
-    examples: list[Example], dynamic: Dynamic | None = None, cached: int | None = None
+    examples: list[Example], dynamic: Dynamic | None = None, cached: Set[int] = frozenset()
 ) -> Dims:
     """Names the dimensions that vary.
 
     `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
     (`x`, `pos`, `batch`: nodes; `edge_*`: edges), and any dimension that differs between two examples varies too:
     it shares the name of a dimension that has the same sizes in all examples, or is called `<input>_dim<k>`.
-    Where the model keeps a graph of `cached` nodes, inputs of as many nodes do not vary.
+    Where the model keeps graphs of `cached` nodes, inputs of as many nodes do not vary.
 
     Raises:
         CaptureError: Nothing varies, though neither `dynamic` nor `cached` says so.
@@ -75,7 +76,7 @@ def name_dimensions(
     overridden = set(dynamic or {})
     lists = _edge_lists(examples)
     for name, k in sorted(_dimensions(examples[0], overridden), key=lambda item: item[0] not in lists):
-        _take(examples, dims, sizes, name, k, _role(name, k, lists))
+        _take(examples, dims, sizes, name, k, _role(name, k, lists, examples[0].tensors))
     graphs = _graph_counts(examples)
     for name, k in _dimensions(examples[0], overridden):
         observed = _sizes(examples, name, k)
@@ -90,15 +91,16 @@ def name_dimensions(
             'different size, or say it: dynamic={"x": {0: "num_nodes"}, "edge_index": {1: "num_edges"}}; where none '
             "does, an empty dict for each input"
         )
-    if cached is not None and set(sizes.get(NUM_NODES, ())) == {cached}:
-        _fix(dims, NUM_NODES, overridden)
+    fixed = {
+        symbol for symbol, observed in sizes.items() if _counts_nodes(symbol) and set(observed) <= cached
+    }
+    for name in dims.keys() - overridden:  # where the user says that they vary, the model will refuse them
+        dims[name] = {k: symbol for k, symbol in dims[name].items() if symbol not in fixed}
     return dims
 
 
-def _fix(dims: Dims, symbol: str, overridden: set[str]) -> None:
-    """The dimensions of this name do not vary, except where the user said that they do: the model will refuse those."""
-    for name in dims.keys() - overridden:
-        dims[name] = {k: known for k, known in dims[name].items() if known != symbol}
+def _counts_nodes(symbol: str) -> bool:
+    return symbol.startswith("num_") and symbol not in (NUM_EDGES, NUM_GRAPHS)
 
 
 def trace_inputs(example: Example, dims: Dims, taken: set[int]) -> dict[str, Tensor]:
@@ -147,17 +149,21 @@ def _free_size(size: int, taken: set[int]) -> int:
 
 
 def fixed_inputs(
-    examples: list[Example], dims: Dims, dynamic: Dynamic | None = None, cached: int | None = None
+    examples: list[Example], dims: Dims, dynamic: Dynamic | None = None, cached: Set[int] = frozenset()
 ) -> list[str]:
     """Says which inputs an engine will take in one size only, if a single example cannot tell whether that is meant."""
     if len(examples) > 1:
         return []
+    tensors = examples[0].tensors
     meant = set(dynamic or {})
+    meant |= {
+        name for name, t in tensors.items() if t.dim() and t.size(0) in cached and _node_set(name, tensors)
+    }
     return [
         f"'{name}' is taken to be {list(tensor.shape)} always, since neither its name nor a second example of another "
         f'size says what varies; if it does, say so: dynamic={{"{name}": {{0: "num_..."}}}}'
-        for name, tensor in examples[0].tensors.items()
-        if tensor.dim() and not dims[name] and name not in meant and cached not in tensor.shape
+        for name, tensor in tensors.items()
+        if tensor.dim() and not dims[name] and name not in meant
     ]
 
 
@@ -176,20 +182,28 @@ def _is_edge_list(tensor: Tensor) -> bool:
     return tensor.dim() == 2 and tensor.size(0) == 2 and tensor.dtype in (torch.int64, torch.int32)
 
 
-def _role(name: str, k: int, lists: list[str]) -> str | None:
+def _role(name: str, k: int, lists: list[str], tensors: Mapping[str, Tensor]) -> str | None:
     if name in lists:
         return None if k == 0 else NUM_EDGES if name == lists[0] and name in _MAIN_LISTS else f"{name}_dim1"
     if k != 0:
         return None
-    kind, _, nodes = name.partition("_")
-    if nodes and kind in _OF_A_SET and name not in _NODE_INPUTS:
-        other = f"num_{nodes}"
-        return f"{name}_dim{k}" if other in (NUM_NODES, NUM_EDGES, NUM_GRAPHS) else other
     if name.startswith("edge_") or name in _EDGE_INPUTS:
         return NUM_EDGES
+    return NUM_GRAPHS if name in _GRAPH_INPUTS else _node_set(name, tensors)
+
+
+def _node_set(name: str, tensors: Mapping[str, Tensor]) -> str | None:
+    """What counts the rows of an input that belongs to nodes; None where its name and rank do not say so."""
     if name in _NODE_INPUTS or name.startswith("node_"):
         return NUM_NODES
-    return NUM_GRAPHS if name in _GRAPH_INPUTS else None
+    kind, _, nodes = name.partition("_")
+    tensor = tensors[name]
+    of_nodes = kind in _OF_A_SET and (tensor.dim() > 1 or not tensor.is_floating_point())
+    of_points = kind in _OF_A_POINT and tensor.dim() > 1 and f"pos_{nodes}" in tensors
+    if not nodes or not (of_nodes or of_points):
+        return None
+    symbol = f"num_{nodes}"
+    return f"{name}_dim0" if symbol in (NUM_NODES, NUM_EDGES, NUM_GRAPHS) else symbol
 
 
 def _take(

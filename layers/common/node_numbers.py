@@ -24,12 +24,24 @@ def check_numbers(layer: str, name: str, numbers: Tensor, count: int) -> None:
 def _check_values(layer: str, name: str, numbers: Tensor, count: int) -> None:
     if numbers.device.type != "cpu" or numbers.numel() == 0:
         return
-    smallest, largest = torch.aminmax(numbers)
-    low, high = int(smallest), int(largest)
+    low, high = _range(numbers) if is_scripting() else _range_or_nothing(numbers)
     if low < 0 or high >= count:
         raise IndexError(
             f"geocompile.{layer}: {name} holds {low if low < 0 else high}, but its values must lie in [0, {count})"
         )
+
+
+def _range(numbers: Tensor) -> tuple[int, int]:
+    smallest, largest = torch.aminmax(numbers)
+    return int(smallest), int(largest)
+
+
+def _range_or_nothing(numbers: Tensor) -> tuple[int, int]:
+    """A range that is right anywhere for a tensor without values: fake, or traced by ``make_fx`` or ``vmap``."""
+    try:
+        return _range(numbers)
+    except RuntimeError:
+        return 0, -1
 
 
 def check_nodes(layer: str, name: str, edge_index: Tensor, sizes: list[int | None]) -> None:

@@ -9,7 +9,7 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from geocompile.layers.common.checks import check_count, check_edge_index, check_features
 from geocompile.layers.common.linear import infer_size, linear
-from geocompile.layers.common.normalised import NormalisedConv
+from geocompile.layers.common.normalised import Graph, NormalisedConv
 from geocompile.layers.common.propagation import nodes_back, nodes_first
 
 
@@ -29,7 +29,7 @@ class SGConv(NormalisedConv):
         K: number of propagations.
         cached: propagate on the first call only. Later calls take the same ``x``, and their edges are ignored;
             gradients of ``x`` and ``edge_weight`` come from the first call only. Engines hold the
-            propagated features as a constant.
+            normalised graph as a constant and propagate the ``x`` that they are given.
         bias: add a learned bias.
         add_self_loops: False: the loops are those of ``edge_index``.
         aggr: in place of the sum: ``"mean"``, ``"max"`` or ``"min"``.
@@ -56,6 +56,7 @@ class SGConv(NormalisedConv):
             [1.5000]])
     """
 
+    _cached: Graph | None  # TorchScript reads the annotations of one class alone
     _cached_x: tuple[Tensor, Tensor] | None
 
     def __init__(
@@ -81,6 +82,7 @@ class SGConv(NormalisedConv):
 
     def reset_parameters(self) -> None:
         """Draw weight and bias as :class:`torch.nn.Linear` does, forget what was propagated."""
+        super().reset_parameters()
         self.lin.reset_parameters()
         self._cached_x = None
 
@@ -91,16 +93,15 @@ class SGConv(NormalisedConv):
             infer_size(self.lin, x)
         check_features("SGConv", x, edge_index, self.lin.weight, self.lin.in_features, self.node_dim)
         cached = self._cached_x
-        if cached is not None:
-            if is_scripting() or not torch.compiler.is_compiling():
-                _check_same(cached[0], x)
+        if cached is not None and (is_scripting() or not torch.compiler.is_compiling()):
+            _check_same(cached[0], x)
             return self.lin(cached[1])  # type: ignore[no-any-return]
         h = nodes_first(x, self.node_dim)
         # What is cached must not depend on the weight; else the narrower side is propagated, where that commutes.
         lin_last = self.cached or not self._is_linear() or self.lin.in_features < self.lin.out_features
         if not lin_last:
             h = torch.nn.functional.linear(h, self.lin.weight)
-        graph = self._normalised(h, edge_index, edge_weight)
+        graph = self._graph(h, edge_index, edge_weight)
         for _ in range(self.K):
             h = self._spread(h, graph)
         h = nodes_back(h, self.node_dim)
@@ -109,10 +110,6 @@ class SGConv(NormalisedConv):
         if lin_last:
             return self.lin(h)  # type: ignore[no-any-return]
         return h if self.lin.bias is None else h + self.lin.bias
-
-    def cached_num_nodes(self) -> int | None:
-        """The number of nodes of what was propagated; None while nothing is cached."""
-        return None if self._cached_x is None else self._cached_x[0].size(self.node_dim)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """What is cached moves and changes dtype with the layer."""

@@ -64,6 +64,19 @@ def test_inputs_of_a_second_set_of_nodes_are_named_after_it() -> None:
     ]
 
 
+class Scaled(nn.Module):
+    def forward(
+        self, x: Tensor, norm_mean: Tensor, norm_std: Tensor, x_mean: Tensor, pos_weight: Tensor
+    ) -> Tensor:
+        return (x - norm_mean - x_mean) / norm_std * pos_weight
+
+
+def test_a_vector_for_all_nodes_is_no_second_set_of_nodes() -> None:
+    vectors = [torch.ones(3), torch.ones(3), torch.ones(3), torch.ones(1)]
+    program = captured(Scaled(), (torch.randn(5, 3), *vectors), (torch.randn(7, 3), *vectors))
+    assert [spec.shape for spec in program.inputs] == [("num_nodes", 3), (3,), (3,), (3,), (1,)]
+
+
 class Combine(nn.Module):
     def forward(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
         return first + second + third.sum()

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from geocompile import custom_ops
+from geocompile import custom_ops, layers
 from tests.conformance.case import LayerCase
 from tests.conformance.model import positional
 from tests.conformance.test_conformance import firsts
@@ -124,3 +126,20 @@ def test_features_of_another_dtype_or_width(case: LayerCase) -> None:
             if is_refused == (what in TAKEN.get(case.layer, {})):
                 found[f"{name}, {what}"] = repr(error)[:300]
     assert not found
+
+
+TRACED = [
+    layers.GCNConv(3, 4),
+    layers.GATConv(3, 4),
+    layers.GraphConv(3, 4),
+    layers.EdgeConv(torch.nn.Linear(6, 2)),
+]
+
+
+@pytest.mark.parametrize("layer", TRACED, ids=lambda layer: type(layer).__name__)
+def test_numbers_without_values_are_not_looked_at(layer: torch.nn.Module) -> None:
+    x, edge_index = torch.randn(5, 3), torch.randint(0, 5, (2, 9))
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert layer(mode.from_tensor(x), mode.from_tensor(edge_index)).shape[0] == 5
+    traced = make_fx(layer)(x, edge_index)
+    torch.testing.assert_close(traced(x, edge_index.flip(0)), layer(x, edge_index.flip(0)))
