@@ -40,7 +40,7 @@ test: setup  ## The tests, under 15 minutes
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 20 -m "not slow and not gpu"
 
 test-full: setup test-ort-oldest  ## What takes longer: AOTInductor and C++ per case, sanitizers, README, packaging
-	$(BIN)/python -m pytest -m "slow and not gpu"
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 40 -m "slow and not gpu"
 
 $(OLDEST_ORT)/.built: .venv/.built
 	test -x $(OLDEST_ORT)/bin/python || $(PYTHON) -m venv $(OLDEST_ORT)
