@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops.operators.csr import rows_named
+from geocompile.custom_ops.operators.csr import rows_of
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -38,9 +38,11 @@ def coalesce(
 
     Source: ``torch_geometric.utils.coalesce``.
     """
+    if reduce not in ["sum", "mean", "max", "min", "mul"]:
+        raise ValueError(f"geocompile.coalesce: 'reduce' must be sum, mean, max, min or mul, got '{reduce}'")
     if edge_attr is not None:
         _check_attributes(edge_index, edge_attr)
-    like = rows_named(edge_index) if num_nodes is None else edge_index.new_empty([num_nodes, 0])
+    like = rows_of("coalesce", edge_index, num_nodes)
     keys = edge_index if sort_by_row else edge_index.flip(0)
     unique, ptr, perm = torch.ops.geocompile.coalesce(keys, like)
     unique = unique if sort_by_row else unique.flip(0)

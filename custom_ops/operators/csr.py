@@ -83,6 +83,19 @@ def rows_named(index: Tensor) -> Tensor:
     return index.new_empty([max(num_rows, 0), 0])
 
 
+def rows_of(operator: str, index: Tensor, num_nodes: int | None) -> Tensor:
+    """``[num_nodes, 0]`` to be an operator's `like`; as many as `index` names where `num_nodes` is None.
+
+    Raises:
+        ValueError: `num_nodes` is negative.
+    """
+    if num_nodes is None:
+        return rows_named(index)
+    if (is_scripting() or not torch.compiler.is_compiling()) and num_nodes < 0:
+        raise ValueError(f"geocompile.{operator}: 'num_nodes' must not be negative, got {num_nodes}")
+    return index.new_empty([num_nodes, 0])
+
+
 def most_named(count: int) -> int:
     """How many graphs or rows an index of `count` elements may name where nothing else says how many there are.
 

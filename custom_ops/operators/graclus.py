@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from geocompile.custom_ops.operators.csr import csr_from_coo, rows_named
+from geocompile.custom_ops.operators.csr import csr_from_coo, rows_of
 from geocompile.custom_ops.operators.library import same_device
 from geocompile.custom_ops.registry import Operator, register
 
@@ -46,7 +46,7 @@ def graclus(
             f"geocompile.graclus: 'weight' must have shape [{edge_index.size(1)}] (one per edge), got "
             f"{list(weight.size())}"
         )
-    like = rows_named(edge_index) if num_nodes is None else edge_index.new_empty([num_nodes, 0])
+    like = rows_of("graclus", edge_index, num_nodes)
     rowptr, perm, col = csr_from_coo(edge_index[0], like, edge_index[1])
     if weight is not None:
         weight = weight[perm]

@@ -1,5 +1,7 @@
 """graclus, voxel_grid, coalesce and consecutive beyond the case table: properties, PyG, refused calls."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch_geometric.utils as pyg
@@ -186,3 +188,21 @@ def test_a_negative_node_is_named_where_the_number_of_nodes_is_not_given() -> No
         coalesce(edge_index)
     with pytest.raises(IndexError, match="is -5, it must not be negative"):
         graclus(edge_index)
+
+
+@pytest.mark.parametrize("call", [graclus, coalesce], ids=lambda call: call.__name__)
+@pytest.mark.parametrize("scripted", [False, True])
+def test_a_negative_number_of_nodes_is_refused(call: Callable[..., object], scripted: bool) -> None:
+    called = torch.jit.script(call) if scripted else call
+    with pytest.raises(
+        (ValueError, torch.jit.Error), match=f"{call.__name__}: 'num_nodes' must not be negative, got -1"
+    ):
+        called(torch.zeros(2, 3, dtype=torch.long), None, -1)
+
+
+@pytest.mark.parametrize("edge_attr", [None, torch.ones(3)], ids=["without", "with"])
+def test_an_unknown_reduction_is_refused_with_and_without_values(edge_attr: Tensor | None) -> None:
+    with pytest.raises(
+        ValueError, match="coalesce: 'reduce' must be sum, mean, max, min or mul, got 'median'"
+    ):
+        coalesce(torch.zeros(2, 3, dtype=torch.long), edge_attr, 3, "median")
