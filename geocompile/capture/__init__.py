@@ -24,6 +24,7 @@ from geocompile.capture.dimensions import (
     fixed_inputs,
     name_dimensions,
     trace_inputs,
+    without_cached,
 )
 from geocompile.capture.indices import index_of
 from geocompile.capture.structure import output_names
@@ -58,9 +59,9 @@ def capture(
     refuse_hooks(model)
     refuse_scripts(model)
     refuse_names(examples[0].tensors, model_name)
-    cached = cached_num_nodes(model)
-    dims = name_dimensions(examples, dynamic, cached)
-    fixed = fixed_inputs(examples, dims, dynamic, cached)
+    dims = name_dimensions(examples, dynamic)
+    fixed = fixed_inputs(examples, dims, dynamic)
+    dims = without_cached(examples, dims, dynamic, cached_num_nodes(model))
     for text in fixed:
         warnings.warn(f"geocompile.capture: {text}", stacklevel=2)
     largest = max(examples, key=lambda example: sum(tensor.numel() for tensor in example.tensors.values()))

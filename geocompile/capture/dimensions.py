@@ -55,18 +55,15 @@ def cached_num_nodes(model: nn.Module) -> set[int]:
     return {count for count in counts if count is not None}
 
 
-def name_dimensions(
-    examples: list[Example], dynamic: Dynamic | None = None, cached: Set[int] = frozenset()
-) -> Dims:
+def name_dimensions(examples: list[Example], dynamic: Dynamic | None = None) -> Dims:
     """Names the dimensions that vary.
 
     `dynamic` decides for the inputs that it names. For the others an input's name tells what it holds
     (`x`, `pos`, `batch`: nodes; `edge_*`: edges), and any dimension that differs between two examples varies too:
     it shares the name of a dimension that has the same sizes in all examples, or is called `<input>_dim<k>`.
-    Where the model keeps graphs of `cached` nodes, inputs of as many nodes do not vary.
 
     Raises:
-        CaptureError: Nothing varies, though neither `dynamic` nor `cached` says so.
+        CaptureError: Nothing varies, though `dynamic` does not say so of every input.
         ValueError: `dynamic` names an unknown input, a dimension out of range, or dimensions of different size.
         TypeError: What it says of an input is neither a dict nor a list.
     """
@@ -91,12 +88,22 @@ def name_dimensions(
             'different size, or say it: dynamic={"x": {0: "num_nodes"}, "edge_index": {1: "num_edges"}}; where none '
             "does, an empty dict for each input"
         )
-    fixed = {
-        symbol for symbol, observed in sizes.items() if _counts_nodes(symbol) and set(observed) <= cached
-    }
-    for name in dims.keys() - overridden:  # where the user says that they vary, the model will refuse them
-        dims[name] = {k: symbol for k, symbol in dims[name].items() if symbol not in fixed}
     return dims
+
+
+def without_cached(examples: list[Example], dims: Dims, dynamic: Dynamic | None, cached: Set[int]) -> Dims:
+    """The dimensions that vary where layers keep graphs of `cached` nodes: inputs of as many nodes do not.
+
+    Where `dynamic` says that they vary, the model itself will refuse them.
+    """
+
+    def is_cached(name: str, k: int, symbol: str) -> bool:
+        return _counts_nodes(symbol) and set(_sizes(examples, name, k)) <= cached
+
+    return {
+        name: {k: s for k, s in named.items() if name in (dynamic or {}) or not is_cached(name, k, s)}
+        for name, named in dims.items()
+    }
 
 
 def _counts_nodes(symbol: str) -> bool:
@@ -148,22 +155,15 @@ def _free_size(size: int, taken: set[int]) -> int:
     return size
 
 
-def fixed_inputs(
-    examples: list[Example], dims: Dims, dynamic: Dynamic | None = None, cached: Set[int] = frozenset()
-) -> list[str]:
+def fixed_inputs(examples: list[Example], dims: Dims, dynamic: Dynamic | None = None) -> list[str]:
     """Says which inputs an engine will take in one size only, if a single example cannot tell whether that is meant."""
     if len(examples) > 1:
         return []
-    tensors = examples[0].tensors
-    meant = set(dynamic or {})
-    meant |= {
-        name for name, t in tensors.items() if t.dim() and t.size(0) in cached and _node_set(name, tensors)
-    }
     return [
         f"'{name}' is taken to be {list(tensor.shape)} always, since neither its name nor a second example of another "
         f'size says what varies; if it does, say so: dynamic={{"{name}": {{0: "num_..."}}}}'
-        for name, tensor in tensors.items()
-        if tensor.dim() and not dims[name] and name not in meant
+        for name, tensor in examples[0].tensors.items()
+        if tensor.dim() and not dims[name] and name not in (dynamic or {})
     ]
 
 

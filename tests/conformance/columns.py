@@ -135,13 +135,13 @@ def engine(case: LayerCase, target: str, portable: bool = False) -> None:
 class Compiled:
     """A case as a model, and its bundle in a folder that goes with this object."""
 
-    def __init__(self, case: LayerCase, target: str) -> None:
+    def __init__(self, case: LayerCase, target: str, num_examples: int = 1) -> None:
         self.model, self.examples = as_model(case)
         folder = tempfile.mkdtemp()
         weakref.finalize(self, shutil.rmtree, folder)
         self.bundle = geocompile.compile(
             self.model,
-            self.examples(case.sizes[0]),
+            [self.examples(size) for size in case.sizes[:num_examples]],
             [target],
             Path(folder) / "bundle",
             dynamic=case.dynamic,

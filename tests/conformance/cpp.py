@@ -2,7 +2,6 @@
 
 import fcntl
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -10,22 +9,17 @@ import torch
 
 import geocompile
 from tests.conformance.case import LayerCase
-from tests.conformance.model import as_model
+from tests.conformance.columns import Compiled
 from tests.conformance.store import FOLDER
 
 
 def cpp(case: LayerCase) -> None:
     """The runner loads the engine and its operator library, and gives eager's numbers on the samples."""
-    model, examples = as_model(case)
-    with tempfile.TemporaryDirectory() as folder:
-        given = [examples(size) for size in case.sizes[:3]]
-        bundle = geocompile.compile(
-            model, given, ["torchscript"], Path(folder) / "bundle", dynamic=case.dynamic, measure=False
-        )
-        done = subprocess.run(
-            [runner(), str(bundle.path)], capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    made = Compiled(case, "torchscript", num_examples=3)
+    done = subprocess.run(
+        [runner(), str(made.bundle.path)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @cache
