@@ -81,7 +81,7 @@ def _set_apart(node: ir.Node, number: np.ndarray, other: ir.Value) -> None:
         return
     turned = _negated(other) if is_after else None
     factor = number if is_after and is_before else -number
-    constant = ir.node("Constant", [], {"value": ir.AttrTensor("value", ir.tensor(factor))})
+    constant = _constant(factor)
     scaled = ir.node(node.op_type, [turned.outputs[0] if turned else other, constant.outputs[0]])
     scaled.outputs[0].type, scaled.outputs[0].shape = node.outputs[0].type, node.outputs[0].shape
     nodes = [
@@ -91,6 +91,10 @@ def _set_apart(node: ir.Node, number: np.ndarray, other: ir.Value) -> None:
         *([_negated(scaled.outputs[0])] if is_before else []),
     ]
     ir.convenience.replace_nodes_and_values(graph, node, [node], nodes, node.outputs, nodes[-1].outputs)
+
+
+def _constant(number: np.ndarray) -> ir.Node:
+    return ir.node("Constant", [], {"value": ir.AttrTensor("value", ir.tensor(number))})
 
 
 def _negated(value: ir.Value) -> ir.Node:
@@ -135,10 +139,10 @@ def _write_apart(node: ir.Node, place: int) -> None:
     number, other, graph = node.inputs[place], node.inputs[1 - place], node.graph
     assert number is not None
     assert other is not None
-    tensor = ir.convenience.get_const_tensor(number)
-    assert tensor is not None
+    value = _number(number)
+    assert value is not None
     assert graph is not None
-    negated = ir.node("Constant", [], {"value": ir.AttrTensor("value", ir.tensor(-tensor.numpy()))})
+    negated = _constant(-value)
     if node.op_type == "Add":
         nodes = [ir.node("Sum", [other, number])]
     elif node.op_type == "Sub":
